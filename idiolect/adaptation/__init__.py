@@ -1,0 +1,1 @@
+"""Model level: the person stands in weights or vectors of their own."""

@@ -1,0 +1,1 @@
+"""Objective level: what the person prefers decides which answer is given."""

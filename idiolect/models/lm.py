@@ -1,0 +1,41 @@
+"""The protocol every model keeps: requests in, replies and scores out, and an honest list of what it can."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol, runtime_checkable
+
+from idiolect.errors import ModelError
+from idiolect.types import Reply, Request, Score
+
+CAPABILITIES = frozenset({"logprobs", "adapters", "prefix", "steering", "guide", "train", "images"})
+
+
+@runtime_checkable
+class LM(Protocol):
+    """A language model. `generate` and `score` keep the order of what they are given and change nothing in it."""
+
+    name: str
+    can: frozenset[str]  # of CAPABILITIES
+
+    def generate(self, requests: Sequence[Request]) -> list[Reply]:
+        """One reply for each request. Raises ModelError before any work if a request needs what the model cannot."""
+        ...
+
+    def stream(self, request: Request) -> Iterator[str]:
+        """The reply's text in pieces, as it is made."""
+        ...
+
+    def score(self, requests: Sequence[Request], answers: Sequence[str]) -> list[Score]:
+        """Log-probability of each answer under its request. Needs "logprobs"."""
+        ...
+
+
+def check(lm: LM, needs: frozenset[str], who: str) -> None:
+    """Refuse, before anything runs, what `who` needs and the model cannot. Raises ModelError."""
+    missing = sorted(needs - lm.can)
+    if missing:
+        raise ModelError(
+            f"{who} needs {', '.join(missing)}, which the model {lm.name!r} cannot do (it can: {', '.join(sorted(lm.can)) or 'text only'}); "
+            "choose a local model with --model, or a method that needs less (`idiolect methods`)"
+        )

@@ -1,0 +1,231 @@
+"""A Hugging Face causal model on this machine, by name or folder, or the bundled one: it can do everything a request may carry."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from idiolect.errors import ModelError, RequestError
+from idiolect.models.batches import batches
+from idiolect.models.bends import Bends
+from idiolect.models.decode import Group, decode, length
+from idiolect.models.encode import Encoded, Encoder
+from idiolect.models.engine import Engine
+from idiolect.models.join import Blend, join, voices
+from idiolect.models.lm import check
+from idiolect.models.places import blocks, linear_paths, linears
+from idiolect.models.sample import generator
+from idiolect.models.stack import bends_of, fits
+from idiolect.models.writing import Writing
+from idiolect.types import Floats, Reply, Request, Score
+
+TINY = Path(__file__).parent / "tiny"
+TOKEN_BUDGET = 16_384  # rows times longest row in one batch
+VOCABULARY = 4_096  # one scored token with this many logits weighs as much memory as one token of a row
+
+
+class LocalLM:
+    """A causal model of transformers and its tokenizer. Its weights are frozen here and never changed by anything below.
+
+    `window` is the context length, taken from the model's configuration where it is not given.
+    """
+
+    can: frozenset[str] = frozenset({"logprobs", "adapters", "prefix", "steering", "guide", "train"})
+
+    def __init__(self, model: Any, tokenizer: Any, name: str, *, window: int | None = None, token_budget: int = TOKEN_BUDGET) -> None:
+        self.name, self.model, self.tokenizer = name, model.eval().requires_grad_(False), tokenizer
+        self.window, self.token_budget = window or _window(model, tokenizer), token_budget
+        self.engine, self.encoder = Engine(model), Encoder(tokenizer, self.window)
+        self.ends = _ends(model, tokenizer)
+        self._linears = linears(model)
+
+    @property
+    def width(self) -> int:
+        """Numbers in one vector of the residual stream."""
+        return int(self.engine.embedding.weight.shape[1])
+
+    @property
+    def layers(self) -> int:
+        """Blocks; steering names them 0 to layers - 1."""
+        return len(blocks(self.model))
+
+    @property
+    def embedding_norm(self) -> float:
+        """Mean Euclidean length of a token's embedding: the scale on which to start a prefix."""
+        return float(self.engine.embedding.weight.detach().float().norm(dim=1).mean())
+
+    def linear_paths(self, suffixes: Collection[str]) -> list[str]:
+        """Paths of the linear modules whose last name is one of `suffixes`. Raises ModelError where a suffix names nothing."""
+        return linear_paths(self.model, suffixes)
+
+    def embedded(self, text: str) -> Floats:
+        """Token embeddings of `text` (tokens, width), as a prefix may start from."""
+        ids = torch.tensor(self.encoder.tokens(text), dtype=torch.long, device=self.engine.device)
+        made: Floats = self.engine.embedding(ids).detach().float().cpu().numpy()
+        return made
+
+    def generate(self, requests: Sequence[Request]) -> list[Reply]:
+        """One reply for each request, in order. A request never sees who shares its batch."""
+        self._check(requests)
+        groups = [self._group(request) for request in requests]
+        for places in batches([group.cost for group in groups], self.token_budget):
+            for _ in decode(self.engine, [groups[place] for place in places]):
+                pass
+        return [_reply(group) for group in groups]
+
+    def stream(self, request: Request) -> Iterator[str]:
+        """The reply's text in pieces. Between two pieces the model is unbent and free for others."""
+        self._check([request])
+        group = self._group(request)
+        for _ in decode(self.engine, [group]):
+            if piece := group.writing.piece():
+                yield piece
+
+    def score(self, requests: Sequence[Request], answers: Sequence[str]) -> list[Score]:
+        """Log-probability in nats of each answer's tokens (no end token) under its request, guide included.
+
+        Prompt and answer are tokenized apart and put together; steering in scope "decode" moves the answer's positions.
+        An answer beyond half the window is cut there, and `chars` counts what was scored.
+        """
+        self._check(requests, answers)
+        units = [self._scored(request, answer) for request, answer in zip(requests, answers, strict=True)]
+        scores: list[Score | None] = [None] * len(units)
+        for places in batches([self._score_cost(rows) for _, rows, _ in units], self.token_budget):
+            for place, score in zip(places, self._score([units[place] for place in places]), strict=True):
+                scores[place] = score
+        return [score for score in scores if score is not None]
+
+    @torch.no_grad()
+    def hidden(self, requests: Sequence[Request], answers: Sequence[str], layer: int) -> list[Floats]:
+        """The residual stream after block `layer` where the input is an answer token: one (answer tokens, width) for each.
+
+        The requests' bends hold, that of a guide excepted: it bends what comes after the stream (RequestError).
+        """
+        self._check(requests, answers)
+        if not 0 <= layer < self.layers:
+            raise ModelError(f"block {layer} is not there: the model has blocks 0 to {self.layers - 1}")
+        if any(request.guide for request in requests):
+            raise RequestError("a guide joins what several rows say and has no residual stream: ask for that of each companion")
+        rows = [self.encode(request, answer) for request, answer in zip(requests, answers, strict=True)]
+        made: dict[int, Floats] = {}
+        for places in batches([(1, len(row.ids)) for row in rows], self.token_budget):
+            bends = self.bends([requests[place] for place in places])
+            streams = self.engine.stream_at_answers([rows[place] for place in places], bends, layer)
+            made |= {place: stream.float().cpu().numpy() for place, stream in zip(places, streams, strict=True)}
+        return [made[place] for place in range(len(rows))]
+
+    def encode(self, request: Request, answer: str | None = None, *, end: bool = False, reserve: int = 0) -> Encoded:
+        """The request's prompt as token ids, with the answer after it where one is given, all within the window.
+
+        `end` adds the end token to the answer, for training; `reserve` keeps room for tokens to be generated.
+        """
+        ids, chars = self.encoder.answer(answer) if answer is not None else ((), 0)
+        if end and self.tokenizer.eos_token_id is not None:
+            ids += (int(self.tokenizer.eos_token_id),)
+        prefix = 0 if request.prefix is None else len(request.prefix.vectors)
+        return self.encoder.prompt(request.messages, self.window - reserve - prefix - len(ids)).answered(ids, chars)
+
+    def bends(self, requests: Sequence[Request]) -> Bends:
+        """The bends of one row for each request (guides apart), on the model's device and in its precision."""
+        return bends_of(requests, device=self.engine.device, dtype=self.engine.dtype)
+
+    def answer_logprobs(self, rows: Sequence[Encoded], bends: Bends) -> tuple[Tensor, Tensor]:
+        """What training needs: see `Engine.answer_logprobs`. `bends` may hold tensors that require gradients."""
+        return self.engine.answer_logprobs(rows, bends)
+
+    def _check(self, requests: Sequence[Request], answers: Sequence[str] | None = None) -> None:
+        if answers is not None and len(answers) != len(requests):
+            raise RequestError(f"{len(requests)} requests and {len(answers)} answers: give one answer for each request")
+        check(self, frozenset[str]().union(*(request.needs for request in requests)), "the request")
+        for request in requests:
+            for voice in (request, *(request.guide.companions if request.guide else ())):
+                fits(voice, self._linears, self.layers if voice.steering else 0, self.width)
+
+    def _group(self, request: Request) -> Group:
+        requests, blend = voices(request)
+        wanted = request.sampling.max_tokens
+        rows = [self.encode(voice, reserve=min(wanted, self.window // 2)) for voice in requests]
+        writing = Writing(self.tokenizer, request.sampling, wanted, self.ends)
+        group = Group(requests, rows, blend, writing, generator(request.sampling.seed))
+        writing.limit = min(wanted, self.window - (group.cost[1] - wanted))
+        return group
+
+    def _scored(self, request: Request, answer: str) -> tuple[Sequence[Request], list[Encoded], Blend]:
+        requests, blend = voices(request)
+        return requests, [self.encode(voice, answer) for voice in requests], blend
+
+    def _score_cost(self, rows: Sequence[Encoded]) -> tuple[int, int]:
+        vocabulary = self.model.config.get_text_config().vocab_size
+        return len(rows), max(max(len(row.ids), row.answer * vocabulary // VOCABULARY) for row in rows)
+
+    @torch.no_grad()
+    def _score(self, units: Sequence[tuple[Sequence[Request], list[Encoded], Blend]]) -> list[Score]:
+        rows = [row for _, rows, _ in units for row in rows]
+        bends = self.bends([request for requests, _, _ in units for request in requests])
+        own = [rows[0] for _, rows, _ in units]
+        if all(len(rows) == 1 for _, rows, _ in units):
+            logp, _ = self.engine.answer_logprobs(rows, bends)
+        else:
+            joined = join(self.engine.answer_logits(rows, bends), [blend for _, _, blend in units])
+            logp = joined.gather(-1, self.engine.targets(own)[0][..., None])[..., 0]
+        prompts = [sum(map(length, requests, rows)) for requests, rows, _ in units]
+        return [
+            Score(tuple(line[len(line) - row.answer :]), row.chars, prompt)
+            for line, row, prompt in zip(logp.tolist(), own, prompts, strict=True)
+        ]
+
+
+def load(name_or_path: str | Path, dtype: torch.dtype = torch.float32) -> LocalLM:
+    """A model by its Hugging Face name, a folder's path, or "tiny", the bundled one. Raises ModelError where there is none."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    name = str(name_or_path)
+    place = str(TINY) if name == "tiny" else os.path.expanduser(name)
+    is_folder = name == "tiny" or os.path.isdir(place)
+    if "://" in name:
+        raise ModelError(f"{name!r} is an endpoint, not a model on this machine: open it with models.remote (--model takes URLs too)")
+    if is_folder and not os.path.isfile(os.path.join(place, "config.json")):
+        raise ModelError(f"the folder {place!r} holds no model: config.json is missing; give a folder that save_pretrained wrote")
+    source = place if is_folder else name
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source)
+        model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype)
+    except (OSError, ValueError) as error:
+        raise ModelError(_not_there(name, error)) from error
+    return LocalLM(model, tokenizer, name)
+
+
+def _not_there(name: str, error: Exception) -> str:
+    reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    ways = "a folder that holds config.json, a Hugging Face name such as 'Qwen/Qwen2.5-0.5B-Instruct', an http(s):// endpoint, or 'tiny'"
+    offline = "a name is downloaded when first used; without a network, download it elsewhere and give the folder"
+    return f"the model {name!r} cannot be loaded ({reason}). Give {ways}; {offline}"
+
+
+def _reply(group: Group) -> Reply:
+    return Reply(
+        text=group.writing.text,
+        because=group.requests[0].sources,
+        finish=group.writing.finish,
+        prompt_tokens=group.prompt_tokens,
+        tokens=len(group.writing.tokens),
+        dropped_tokens=sum(row.dropped for row in group.rows),
+        calls=len(group.rows),
+    )
+
+
+def _window(model: Any, tokenizer: Any) -> int:
+    given = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    return int(given or min(tokenizer.model_max_length, 32_768))
+
+
+def _ends(model: Any, tokenizer: Any) -> frozenset[int]:
+    """Every token that the model, its generation settings or its tokenizer call an end."""
+    named = (model.config.get_text_config().eos_token_id, getattr(model.generation_config, "eos_token_id", None), tokenizer.eos_token_id)
+    flat = (i for ids in named for i in (ids if isinstance(ids, list) else [ids]))
+    return frozenset(int(i) for i in flat if i is not None)

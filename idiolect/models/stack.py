@@ -1,0 +1,85 @@
+"""From what requests carry (adapters, prefixes, vectors) to the tensors that bend a batch of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from idiolect.errors import ModelError
+from idiolect.models.bends import Bends
+from idiolect.types import Adapter, Floats, Request
+
+Mixture = Sequence[tuple[Adapter, float]]
+
+
+def fits(request: Request, linears: dict[str, tuple[int, int]], layers: int, width: int) -> None:
+    """Refuse, before any work, what the request carries and this model has no place for. Raises ModelError."""
+    for adapter, _ in request.adapters:
+        for path, (a, b) in adapter.modules.items():
+            if linears.get(path) != (a.shape[1], b.shape[0]):
+                there = f"is {linears[path]}" if path in linears else "is not there"
+                wanted = f"the adapter {adapter.name or adapter.digest} is for (inputs, outputs) {(a.shape[1], b.shape[0])} at {path}"
+                raise ModelError(f"{wanted}, which in this model {there}: it was made for another model")
+    if request.prefix is not None and request.prefix.vectors.shape[1] != width:
+        raise ModelError(f"the prefix is {request.prefix.vectors.shape[1]} wide and the model {width}: it was made for another model")
+    for steering in request.steering:
+        if not 0 <= steering.layer < layers or steering.vector.shape != (width,):
+            wanted = f"steering after block {steering.layer} with {steering.vector.shape[0]} numbers"
+            raise ModelError(f"{wanted}: the model has blocks 0 to {layers - 1}, {width} wide")
+
+
+def bends_of(requests: Sequence[Request], *, device: torch.device, dtype: torch.dtype) -> Bends:
+    """The bends of these rows. Rows with the same mixture share a job; rows without one share an empty job."""
+    jobs: dict[Mixture, int] = {}
+    numbers = [jobs.setdefault(request.adapters, len(jobs)) for request in requests]
+    lora = stacked(list(jobs), device=device, dtype=dtype)
+    prefixes = [None if r.prefix is None else _tensor(r.prefix.vectors, device, dtype) for r in requests]
+    return Bends(
+        lora=lora,
+        jobs=torch.tensor(numbers, device=device) if lora and len(jobs) > 1 else None,
+        everywhere=_vectors(requests, "all", device, dtype),
+        decoding=_vectors(requests, "decode", device, dtype),
+        prefixes=prefixes if any(prefix is not None for prefix in prefixes) else (),
+    )
+
+
+def stacked(mixtures: Sequence[Mixture], *, device: torch.device, dtype: torch.dtype) -> dict[str, tuple[Tensor, Tensor]]:
+    """Each mixture as one adapter of its ranks' sum, padded with zeros to the longest: path -> A (jobs, rank, in), B (jobs, rank, out).
+
+    Scale and share are multiplied into B. A zero row of A under a zero row of B adds exactly nothing.
+    """
+    paths = dict.fromkeys(path for mixture in mixtures for adapter, _ in mixture for path in adapter.modules)
+    return {path: _stacked_at(path, mixtures, device, dtype) for path in paths}
+
+
+def _stacked_at(path: str, mixtures: Sequence[Mixture], device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    parts = [[(adapter, share) for adapter, share in mixture if path in adapter.modules] for mixture in mixtures]
+    rank = max(sum(adapter.modules[path][0].shape[0] for adapter, _ in mixture) for mixture in parts)
+    a, b = next(adapter.modules[path] for mixture in parts for adapter, _ in mixture)
+    down = torch.zeros(len(mixtures), rank, a.shape[1], device=device, dtype=dtype)
+    up = torch.zeros(len(mixtures), rank, b.shape[0], device=device, dtype=dtype)
+    for job, mixture in enumerate(parts):
+        at = 0
+        for adapter, share in mixture:
+            a, b = adapter.modules[path]
+            down[job, at : at + len(a)] = _tensor(a, device, dtype)
+            up[job, at : at + len(a)] = _tensor(b, device, torch.float32).T * (adapter.scale * share)
+            at += len(a)
+    return down, up
+
+
+def _vectors(requests: Sequence[Request], scope: str, device: torch.device, dtype: torch.dtype) -> dict[int, Tensor]:
+    """layer -> (rows, width); vectors of one row at one layer add up."""
+    made: dict[int, Tensor] = {}
+    for row, request in enumerate(requests):
+        for steering in request.steering:
+            if steering.scope == scope:
+                vector = _tensor(steering.vector, device, dtype)
+                made.setdefault(steering.layer, torch.zeros(len(requests), len(vector), device=device, dtype=dtype))[row] += vector
+    return made
+
+
+def _tensor(array: Floats, device: torch.device, dtype: torch.dtype) -> Tensor:
+    return torch.tensor(array, device=device, dtype=dtype)

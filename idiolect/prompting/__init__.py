@@ -1,0 +1,1 @@
+"""Input level: the person stands in the text before the question."""

@@ -1,0 +1,14 @@
+"""Rankers of a person's records, by name and by class, and their fusion."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from idiolect.retrieval.bm25 import BM25
+from idiolect.retrieval.dense import Dense
+from idiolect.retrieval.fusion import Fusion, fuse
+from idiolect.retrieval.plain import Random, Recency
+from idiolect.retrieval.ranker import Ranker
+from idiolect.types import Record
+
+RANKERS: Mapping[str, Callable[[Sequence[Record]], Ranker]] = {"bm25": BM25, "dense": Dense, "recency": Recency, "random": Random}
+
+__all__ = ["BM25", "RANKERS", "Dense", "Fusion", "Random", "Ranker", "Recency", "fuse"]

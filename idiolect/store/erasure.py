@@ -1,0 +1,102 @@
+"""Erasing a person: their rows out, the database compacted, and every byte of the store searched for what may be left."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, delete, select
+
+from idiolect.errors import StoreError
+from idiolect.store import rows, schema, states
+from idiolect.store.files import StateFiles
+from idiolect.store.scan import Traces, blocks_of, blocks_of_database
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What erasing a person removed, and what a search of all the store's bytes for their id and texts found afterwards."""
+
+    user_id: str
+    records: int
+    states: int
+    files: int
+    searched_bytes: int
+    unsearched: int  # texts under 16 bytes (an id: under 6), which a search of bytes cannot tell from chance
+    found: tuple[str, ...]  # names of files that still hold something only this person had
+    shared: tuple[str, ...]  # methods whose `fit` is kept: what people taught together stays; fit again without this person
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing was found."""
+        return not self.found
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What `forget` took out of the tables, and what is still to be done."""
+
+    records: int
+    states: int
+    files: tuple[str, ...]  # to destroy
+    traces: Traces  # to search for
+
+
+def forget(db: Connection, files: StateFiles, user_id: str) -> Forgotten:
+    """Delete every row of a user, known or not, in the open transaction."""
+    key = db.scalar(select(schema.users.c.key).where(schema.users.c.id == user_id))
+    kept, held = rows.states_of(db, key), list(rows.records_of(db, key))
+    texts = {text for record in held for text in (record.id, record.prompt, record.answer)}
+    for row in kept:
+        with contextlib.suppress(StoreError, FileNotFoundError):  # a damaged state can be erased too
+            texts.update(states.texts(row.blob if row.file is None else states.map_file(files.path(row.file))))
+    for table in (schema.records, schema.states):
+        db.execute(delete(table).where(table.c.user == key))
+    db.execute(delete(schema.users).where(schema.users.c.key == key))
+    return Forgotten(len(held), len(kept), tuple(row.file for row in kept if row.file), Traces(user_id, texts))
+
+
+def search(db: Connection, path: Path, files: StateFiles, traces: Traces) -> tuple[int, tuple[str, ...]]:
+    """Bytes searched, and the names of the files that hold a trace which nothing kept of other people explains."""
+    read: list[int] = []
+    hits = {place.name: traces.within(_counted(blocks, read)) for place, blocks in _all_blocks(path, files)}
+    left = {trace for seen in hits.values() for trace in seen}
+    if left:
+        left -= traces.within(_of_others(db, files))
+    return sum(read), tuple(name for name, seen in hits.items() if seen & left)
+
+
+def _all_blocks(path: Path, files: StateFiles) -> Iterator[tuple[Path, Iterator[bytes]]]:
+    for ending in ("", "-wal", "-shm", "-journal"):
+        place = path.with_name(path.name + ending)
+        if place.exists():
+            yield place, blocks_of_database(place)
+    for place in files:
+        yield place, blocks_of(place)
+
+
+def _of_others(db: Connection, files: StateFiles) -> Iterator[bytes]:
+    """All that is kept of other people, and the names of things: where these say what the erased person said, it is theirs.
+
+    Shared states are left out: what they hold of the erased person alone is a trace.
+    """
+    yield from (_bytes(str(sql)) for sql in db.exec_driver_sql("SELECT sql FROM sqlite_master").scalars())
+    yield from (_bytes(name) for name in db.scalars(select(schema.users.c.id)))
+    yield from (_bytes(name) for name in db.scalars(select(schema.shared.c.method)))
+    record, state = schema.records.c, schema.states.c
+    yield from (_bytes("".join(row)) for row in db.execute(select(record.id, record.prompt, record.answer)))
+    for row in db.execute(select(state.method, state.config, state.history, state.blob, state.file)):
+        yield _bytes(row.method + row.config + row.history)
+        yield from blocks_of(files.path(row.file)) if row.file else [row.blob]
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass") + b"\n"
+
+
+def _counted(blocks: Iterable[bytes], lengths: list[int]) -> Iterator[bytes]:
+    for block in blocks:
+        lengths.append(len(block))
+        yield block

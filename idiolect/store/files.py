@@ -1,0 +1,97 @@
+"""Big states as files beside the database: written whole or not at all, named by a hash, destroyed on request."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from idiolect.errors import StoreError
+from idiolect.types import digest
+
+BLOCK = 1 << 20  # bytes written or read at a time
+
+
+class StateFiles:
+    """The folder of state files. A name says nothing about whose state it is: it hashes the content and a random salt."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, name: str) -> Path:
+        """Where the file `name` lies."""
+        return self.folder / name
+
+    def write(self, raw: bytes) -> str:
+        """Keep `raw` in a new file, on the disk before this returns, and return the file's name.
+
+        Raises StoreError, and leaves nothing behind, if the disk is full or refuses.
+        """
+        name = digest(raw, os.urandom(16)) + ".safetensors"
+        half = self.path(name + ".half")
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _write_through(half, raw)
+            os.replace(half, self.path(name))
+            _sync_folder(self.folder)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                half.unlink(missing_ok=True)
+            raise StoreError(
+                f"a state of {len(raw)} bytes could not be written to {self.folder} ({error.strerror or error}); "
+                "what was kept before is whole: make room there and save again"
+            ) from error
+        return name
+
+    def drop(self, names: Collection[str]) -> None:
+        """Unlink files that were replaced. One that is gone already, or stays for now, is no error: opening the store cleans up."""
+        for name in names:
+            with contextlib.suppress(OSError):
+                self.path(name).unlink()
+
+    def destroy(self, names: Collection[str]) -> None:
+        """Overwrite files with zeros, then unlink them. Raises StoreError if one can be neither."""
+        for name in names:
+            try:
+                _overwrite(self.path(name))
+                self.path(name).unlink()
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise StoreError(f"{self.path(name)} could not be erased ({error.strerror or error}); free it and erase again") from error
+
+    def clean(self, keep: Collection[str]) -> None:
+        """Unlink everything that no state refers to: what a process left that was killed while it saved or erased."""
+        self.drop([path.name for path in self if path.name not in keep])
+
+    def __iter__(self) -> Iterator[Path]:
+        """Every file in the folder, in the order of their names."""
+        return iter(sorted(self.folder.iterdir()) if self.folder.is_dir() else [])
+
+
+def _overwrite(path: Path) -> None:
+    with path.open("r+b", buffering=0) as opened:
+        for start in range(0, path.stat().st_size, BLOCK):
+            opened.write(bytes(min(BLOCK, path.stat().st_size - start)))
+        os.fsync(opened.fileno())
+
+
+def _write_through(path: Path, raw: bytes) -> None:
+    opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        left = memoryview(raw)
+        while left:
+            left = left[os.write(opened, left[:BLOCK]) :]
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "nt":  # Windows cannot open a folder, and needs no such sync
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)

@@ -1,0 +1,112 @@
+"""What goes into the tables and what comes out: records, states, and a configuration as a key."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, select
+from sqlalchemy.dialects.sqlite import insert
+
+from idiolect.errors import DataError, StoreError
+from idiolect.store import schema
+from idiolect.types import Record
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a state comes from: the method and its configuration, the digest of the records it was made of, and when."""
+
+    method: str
+    config: dict[str, Any]
+    history: str
+    created: float  # POSIX seconds
+    bytes: int
+
+
+def canonical(config: Mapping[str, Any]) -> str:
+    """A configuration as JSON that is the same for equal configurations; a method in it becomes its class and its keywords.
+
+    Raises StoreError for a value that has no JSON.
+    """
+    try:
+        return json.dumps(dict(config), sort_keys=True, default=_plain)
+    except (TypeError, ValueError) as error:
+        raise StoreError(f"the configuration {config!r} cannot be kept ({error}); use texts, numbers, lists or dataclasses") from error
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {"class": type(value).__name__, **{field.name: getattr(value, field.name) for field in dataclasses.fields(value)}}
+    if isinstance(value, frozenset | set):
+        return sorted(value)
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, type) or (callable(value) and hasattr(value, "__qualname__")):
+        return f"{value.__module__}.{value.__qualname__}"
+    raise StoreError(f"the configuration holds {value!r}, which cannot be kept; use texts, numbers, lists or dataclasses")
+
+
+def same(table: Table, method: str, config: Mapping[str, Any]) -> ColumnElement[bool]:
+    """The rows of a method and a configuration."""
+    return and_(table.c.method == method, table.c.config == canonical(config))
+
+
+def add(db: Connection, user_id: str, rows: Sequence[dict[str, Any]]) -> int:
+    """Make a user known, and put in what they do not have yet; how many rows that were."""
+    db.execute(insert(schema.users).values(id=user_id, created=time.time()).on_conflict_do_nothing())
+    key = key_of(db, user_id)
+    count = select(func.count()).where(schema.records.c.user == key)
+    before = db.scalar(count) or 0
+    if rows:
+        db.execute(insert(schema.records).on_conflict_do_nothing(), [{**row, "user": key} for row in rows])
+    return (db.scalar(count) or 0) - before
+
+
+def record_row(record: Record) -> dict[str, Any]:
+    """A record as a row, but for its user. Raises DataError for a time that is no number."""
+    try:
+        stamp = float(record.time)
+    except (TypeError, ValueError, OverflowError):
+        stamp = math.nan
+    if math.isnan(stamp):
+        raise DataError(f"record {record.id!r} has the time {record.time!r}; give POSIX seconds, or any number that grows")
+    return {"id": record.id, "time": stamp, "prompt": record.prompt, "answer": record.answer}
+
+
+def state_row(method: str, config: Mapping[str, Any], history: str) -> dict[str, Any]:
+    """What is known about a state made now, as a row, but for its user and content."""
+    return {"method": method, "config": canonical(config), "history": history, "created": time.time()}
+
+
+def key_of(db: Connection, user_id: str) -> int:
+    """The key of a known user. Raises StoreError for an unknown one."""
+    key = db.scalar(select(schema.users.c.key).where(schema.users.c.id == user_id))
+    if key is None:
+        raise StoreError(f"user {user_id!r} is not in the store; add their records first, or see `users()` for who is")
+    return int(key)
+
+
+def records_of(db: Connection, key: int | None) -> Iterator[Record]:
+    """A user's records in the order they came."""
+    c = schema.records.c
+    for row in db.execute(select(c.prompt, c.answer, c.time, c.id).where(c.user == key).order_by(c.key)):
+        yield Record(*row)
+
+
+def states_of(db: Connection, key: int | None) -> Sequence[Row[Any]]:
+    """A user's rows of `states`, oldest first."""
+    return db.execute(select(schema.states).where(schema.states.c.user == key).order_by(schema.states.c.created)).all()
+
+
+def provenance_of(row: Row[Any]) -> Provenance:
+    """Where the state in a row comes from."""
+    return Provenance(row.method, json.loads(row.config), row.history, row.created, row.bytes)

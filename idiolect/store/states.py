@@ -1,0 +1,165 @@
+"""A State as bytes and back, to the bit: one safetensors container, its text and numbers as JSON inside. Never pickle."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import mmap
+import struct
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from idiolect.errors import IdiolectError, StoreError
+from idiolect.extras import need
+from idiolect.types import Adapter, Floats, History, Record, State
+
+FORMAT = "idiolect.state.1"
+TREE = "state"  # the tensor of bytes that holds the JSON; the others are named "0", "1", ...
+DTYPES = {
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "I64": "<i8",
+    "I32": "<i4",
+    "I16": "<i2",
+    "I8": "|i1",
+    "U64": "<u8",
+    "U32": "<u4",
+    "U16": "<u2",
+    "U8": "|u1",
+    "BOOL": "|b1",
+}
+
+
+def dump(state: State) -> bytes:
+    """`state` in the safetensors format. Text may be any text, lone surrogates too; arrays of any shape, in native byte order.
+
+    Raises StoreError for an array type that safetensors does not have (complex, longdouble, objects).
+    """
+    tensors: dict[str, Floats] = {}
+    tree = json.dumps(to_tree(state, tensors), ensure_ascii=False).encode("utf-8", "surrogatepass")
+    for array in tensors.values():
+        if array.dtype.newbyteorder("<").str not in DTYPES.values():
+            raise StoreError(f"an array of type {array.dtype} cannot be kept; turn it into float32, or one of {', '.join(DTYPES)}")
+    everything = {**tensors, TREE: np.frombuffer(tree, np.uint8)}
+    packed: bytes = need("safetensors.numpy", "the store").save(everything, metadata={"format": FORMAT})
+    return packed
+
+
+def load(raw: bytes | memoryview | mmap.mmap) -> State:
+    """The State that `dump` made `raw` of. Its arrays are read-only views into `raw`: nothing is copied.
+
+    Raises StoreError if `raw` is cut, or is something else.
+    """
+    with _told(raw):
+        tensors = read_tensors(raw)
+        return from_tree(json.loads(_text(tensors[TREE])), tensors)
+
+
+def load_file(path: Path) -> State:
+    """The State in the file `path`, memory-mapped: processes share its pages, and plain arrays are read when they are touched.
+
+    An adapter is read at once, because its digest is made of its content. Raises FileNotFoundError, and StoreError as `load` does.
+    """
+    return load(map_file(path))
+
+
+def map_file(path: Path) -> mmap.mmap:
+    """The bytes of a file, mapped and not read. Raises FileNotFoundError, and StoreError if it is empty."""
+    with path.open("rb") as opened:
+        try:
+            return mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+        except ValueError:
+            raise StoreError(f"{path} is empty and should hold a saved state; enroll the user again") from None
+
+
+def texts(raw: bytes | memoryview | mmap.mmap) -> Iterator[str]:
+    """Every text in a saved state: profiles and quoted records, at any depth. Raises StoreError if `raw` is no saved state."""
+    with _told(raw):
+        pending = [json.loads(_text(read_tensors(raw)[TREE]))]
+    for tree in pending:
+        pending.extend(tree["parts"])
+        yield tree["text"]
+        for record in tree["records"]:
+            yield from (record["prompt"], record["answer"])
+
+
+def read_tensors(raw: bytes | memoryview | mmap.mmap) -> dict[str, Floats]:
+    """The arrays of a safetensors container, as views into it. Raises ValueError, KeyError or TypeError if it is cut."""
+    start = 8 + struct.unpack_from("<Q", raw)[0]
+    header = json.loads(bytes(raw[8:start]))
+    if header.pop("__metadata__", {}).get("format") != FORMAT:
+        raise ValueError(f"the format is not {FORMAT}")
+    return {
+        name: np.ndarray(tuple(entry["shape"]), np.dtype(DTYPES[entry["dtype"]]), raw, start + entry["data_offsets"][0])
+        for name, entry in header.items()
+    }
+
+
+def to_tree(state: State, tensors: dict[str, Floats]) -> dict[str, Any]:
+    """`state` as JSON takes it; each array goes into `tensors` and leaves its name behind."""
+
+    def keep(array: Floats) -> str:
+        name = str(len(tensors))
+        tensors[name] = np.asarray(array, order="C")
+        return name
+
+    return {
+        "text": state.text,
+        "records": [record_to_tree(record) for record in state.records],
+        "numbers": {name: _number(value) for name, value in state.numbers.items()},
+        "arrays": {name: keep(array) for name, array in state.arrays.items()},
+        "adapter": None
+        if state.adapter is None
+        else {
+            "name": state.adapter.name,
+            "scale": _number(state.adapter.scale),
+            "modules": {path: [keep(a), keep(b)] for path, (a, b) in state.adapter.modules.items()},
+        },
+        "parts": [to_tree(part, tensors) for part in state.parts],
+    }
+
+
+def from_tree(tree: dict[str, Any], tensors: Mapping[str, Floats]) -> State:
+    """The State that `to_tree` took apart. Raises KeyError or TypeError where something is missing."""
+    kept = tree["adapter"]
+    modules = {path: (tensors[a], tensors[b]) for path, (a, b) in kept["modules"].items()} if kept else {}
+    return State(
+        text=tree["text"],
+        records=History(record_from_tree(record) for record in tree["records"]),
+        numbers=tree["numbers"],
+        arrays={name: tensors[key] for name, key in tree["arrays"].items()},
+        adapter=Adapter(modules, kept["scale"], kept["name"]) if kept else None,
+        parts=tuple(from_tree(part, tensors) for part in tree["parts"]),
+    )
+
+
+def record_to_tree(record: Record) -> dict[str, Any]:
+    """A record as JSON takes it."""
+    return {"id": record.id, "time": _number(record.time), "prompt": record.prompt, "answer": record.answer}
+
+
+def record_from_tree(tree: dict[str, Any]) -> Record:
+    """The record that `record_to_tree` took apart. Raises KeyError where something is missing."""
+    return Record(tree["prompt"], tree["answer"], tree["time"], tree["id"])
+
+
+@contextlib.contextmanager
+def _told(raw: bytes | memoryview | mmap.mmap) -> Iterator[None]:
+    """What goes wrong with damaged bytes, as a StoreError."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError, struct.error, IdiolectError) as error:
+        raise StoreError(f"these {len(raw)} bytes are not a whole saved state ({error!r}); enroll the user again") from None
+
+
+def _text(tensor: Floats) -> str:
+    return tensor.tobytes().decode("utf-8", "surrogatepass")
+
+
+def _number(value: float) -> float:
+    """A plain Python number; numpy's become floats."""
+    return value if type(value) in (int, float, bool) else float(value)

@@ -1,0 +1,206 @@
+"""The store: people, their records, and what each taught a method, in one SQLite file with big states beside it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, insert, select
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from idiolect.errors import StoreError
+from idiolect.store import erasure, portable, rows, schema, states
+from idiolect.store.erasure import Receipt
+from idiolect.store.files import StateFiles
+from idiolect.store.rows import Provenance
+from idiolect.types import History, Record, State, User
+
+FILE_FROM = 64 * 1024  # bytes: smaller states lie in the database, which is faster there; others are files, memory-mapped
+CHANGES = 8  # times that a state may be replaced while it is being opened
+
+
+class Store:
+    """People and what is kept of them, at `path` (or a "sqlite:///" URL): a database, and a folder PATH.states for big states.
+
+    Ids and texts may be any Python text: 300 characters, "../", NUL, emoji, lone surrogates; none becomes part of a path.
+    What a call wrote is on the disk when it returns. Threads and processes may share a store (open it after a fork, not
+    before); a writer waits for another, 30 seconds at most. Every failure is a StoreError, and what was there before is
+    whole. A context manager.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = schema.database_path(path)
+        self._engine = schema.open_engine(self.path)
+        self._files = StateFiles(self.path.with_name(self.path.name + ".states"))
+        self._closed = False
+        self._clean()
+
+    def add(self, user_id: str, records: Iterable[Record]) -> int:
+        """Keep `records` of a user, who becomes known if new; how many were added. A record whose id is known stays as it is.
+
+        Raises DataError, before anything is written, for a record whose time is no number.
+        """
+        checked = [rows.record_row(record) for record in records]
+        with self._writing() as db:
+            return rows.add(db, user_id, checked)
+
+    def users(self) -> list[str]:
+        """The ids of everyone known, in the order they came."""
+        with self._reading() as db:
+            return list(db.scalars(select(schema.users.c.id).order_by(schema.users.c.key)))
+
+    def user(self, user_id: str) -> User:
+        """A user with all their records. Raises StoreError for an unknown one."""
+        with self._reading() as db:
+            return User(user_id, History(rows.records_of(db, rows.key_of(db, user_id))))
+
+    def save(self, user_id: str, method: str, config: Mapping[str, Any], state: State, history: str = "") -> None:
+        """Keep what a user taught a method, in place of what they taught the same method and configuration before.
+
+        `history` is the digest of the records the state was made of. A state is whole or not there, whatever fails.
+        Raises StoreError for an unknown user: who was erased does not come back by a save that was under way.
+        """
+        raw, row = states.dump(state), rows.state_row(method, config, history)
+        with self._writing() as db:
+            replaced = self._put(db, schema.states, {**row, "user": rows.key_of(db, user_id)}, raw)
+        self._files.drop(replaced)
+
+    def load(self, user_id: str, method: str, config: Mapping[str, Any]) -> State:
+        """What a user taught a method of this configuration; its arrays are read-only. Raises StoreError if there is none."""
+        with self._reading() as db:
+            mine = schema.states.c.user == rows.key_of(db, user_id)
+        missing = f"user {user_id!r} has no state of {method} with {rows.canonical(config)}; enroll them first"
+        return self._open(schema.states, and_(mine, rows.same(schema.states, method, config)), missing)
+
+    def save_shared(self, method: str, config: Mapping[str, Any], state: State, history: str = "") -> None:
+        """Keep what users taught a method together (`Method.shared`), in place of the same method and configuration's."""
+        raw, row = states.dump(state), rows.state_row(method, config, history)
+        with self._writing() as db:
+            replaced = self._put(db, schema.shared, row, raw)
+        self._files.drop(replaced)
+
+    def load_shared(self, method: str, config: Mapping[str, Any]) -> State:
+        """What users taught a method together. Raises StoreError if nothing is kept."""
+        missing = f"nothing shared of {method} with {rows.canonical(config)} is kept; fit it first"
+        return self._open(schema.shared, rows.same(schema.shared, method, config), missing)
+
+    def provenance(self, user_id: str) -> list[Provenance]:
+        """Where each of a user's states comes from, oldest first. Raises StoreError for an unknown user."""
+        with self._reading() as db:
+            return [rows.provenance_of(row) for row in rows.states_of(db, rows.key_of(db, user_id))]
+
+    def erase(self, user_id: str) -> Receipt:
+        """Remove everything of a user, compact the database, and search every byte of the store for what may be left.
+
+        Records, states and the id go in one transaction; then their files are overwritten and unlinked, and the
+        database is vacuumed (it is rewritten: seconds for a gigabyte). Nobody known is no error, so that an erasure
+        that was cut short can be asked for again. Arrays of a loaded state that is still mapped turn to zeros.
+        """
+        with self._writing() as db:
+            gone = erasure.forget(db, self._files, user_id)
+        self._files.destroy(gone.files)
+        self._clean()
+        self._compact(user_id)
+        with self._reading() as db:
+            size, found = erasure.search(db, self.path, self._files, gone.traces)
+            shared = tuple(db.scalars(select(schema.shared.c.method).distinct().order_by(schema.shared.c.method)))
+        return Receipt(user_id, gone.records, gone.states, len(gone.files), size, gone.traces.unsearched, found, shared)
+
+    def export(self, user_id: str) -> dict[str, Any]:
+        """Everything kept of a user as JSON takes it (`json.dumps` it): see `portable.pack`. Raises StoreError for an unknown one."""
+        with self._reading() as db:
+            key = rows.key_of(db, user_id)
+            user, known = User(user_id, History(rows.records_of(db, key))), [rows.provenance_of(row) for row in rows.states_of(db, key)]
+        about = [{name: getattr(one, name) for name in portable.ABOUT} for one in known]
+        return portable.pack(user, ((one, self.load(user_id, one["method"], one["config"])) for one in about))
+
+    def import_(self, exported: dict[str, Any]) -> int:
+        """Bring in what `export` gave, beside what is there; how many records were added. States replace their like.
+
+        Raises DataError, before anything is written, if something is missing or damaged.
+        """
+        user_id, records, kept = portable.unpack(exported)
+        checked, packed = [rows.record_row(record) for record in records], [(about, states.dump(state)) for about, state in kept]
+        replaced: list[str] = []
+        with self._writing() as db:
+            added = rows.add(db, user_id, checked)
+            for about, raw in packed:
+                row = {**rows.state_row(about["method"], about["config"], about["history"]), "created": about["created"]}
+                replaced += self._put(db, schema.states, {**row, "user": rows.key_of(db, user_id)}, raw)
+        self._files.drop(replaced)
+        return added
+
+    def close(self) -> None:
+        """Let go of the database. Using the store afterwards raises StoreError."""
+        self._closed = True
+        self._engine.dispose()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _reading(self) -> contextlib.AbstractContextManager[Connection]:
+        return self._session("BEGIN")
+
+    def _writing(self) -> contextlib.AbstractContextManager[Connection]:
+        return self._session("BEGIN IMMEDIATE")
+
+    @contextlib.contextmanager
+    def _session(self, begin: str) -> Iterator[Connection]:
+        """One transaction; "" for none, which VACUUM wants."""
+        if self._closed:
+            raise StoreError(f"the store {self.path} is closed; open it again with Store(path)")
+        try:
+            with self._engine.connect().execution_options(begin=begin) as db, db.begin():
+                yield db
+        except SQLAlchemyError as error:
+            said = error.orig if isinstance(error, DBAPIError) else error
+            raise StoreError(f"the store {self.path} failed ({said}); what was kept before is whole: see to its disk") from error
+
+    def _put(self, db: Connection, table: Table, row: dict[str, Any], raw: bytes) -> list[str]:
+        """Put a state in its row, or in a file that the row names. The files to drop once this is committed.
+
+        The write lock is held: whoever cleans the folder has it too, so no file is taken for an orphan before its row is there.
+        """
+        like = and_(*(table.c[name] == row[name] for name in ("user", "method", "config") if name in table.c))
+        replaced = list(db.scalars(select(table.c.file).where(like, table.c.file.is_not(None))))
+        name = self._files.write(raw) if len(raw) >= FILE_FROM else None
+        try:
+            db.execute(delete(table).where(like))
+            db.execute(insert(table).values(**row, bytes=len(raw), blob=None if name else raw, file=name))
+        except SQLAlchemyError:
+            self._files.drop([name] if name else [])
+            raise
+        return [name for name in replaced if name]
+
+    def _open(self, table: Table, where: ColumnElement[bool], missing: str) -> State:
+        for _ in range(CHANGES):
+            with self._reading() as db:
+                row = db.execute(select(table.c.blob, table.c.file).where(where)).one_or_none()
+            if row is None:
+                raise StoreError(missing)
+            with contextlib.suppress(FileNotFoundError):  # replaced since its row was read: read the row again
+                return self._state(row)
+        raise StoreError(f"the file of a state is gone from {self._files.folder}; enroll the user again")
+
+    def _state(self, row: Any) -> State:
+        return states.load(row.blob) if row.file is None else states.load_file(self._files.path(row.file))
+
+    def _compact(self, user_id: str) -> None:
+        try:
+            with self._session("") as db:
+                db.exec_driver_sql("VACUUM")
+                db.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        except StoreError as error:
+            raise StoreError(f"{user_id!r} is out of the tables, but bytes may be left: erase them again ({error})") from error
+
+    def _clean(self) -> None:
+        """Unlink files that no row names, under the write lock."""
+        if any(True for _ in self._files):
+            with self._writing() as db:
+                self._files.clean({name for table in (schema.states, schema.shared) for name in db.scalars(select(table.c.file))})

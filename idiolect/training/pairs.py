@@ -1,0 +1,35 @@
+"""A person's records as training pairs: each question with the earlier records that bear on it, and never a later one."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from idiolect.retrieval.bm25 import BM25
+from idiolect.training.loop import Pair
+from idiolect.types import History, Record, User, ask
+from idiolect.wording import quote
+
+
+def pairs(user: User, k: int = 0, newest: int = 32) -> list[Pair]:
+    """The person's `newest` records as pairs, each told `k` strictly earlier ones that BM25 finds in the whole history.
+
+    `newest` bounds what a long history costs.
+    """
+    return [_pair(user, record, k) for record in _newest(user, newest)]
+
+
+def together(users: Sequence[User], k: int, newest: int, at_most: int, seed: int) -> list[Pair]:
+    """Everyone's pairs in one list, for what users teach together: `at_most` of them, drawn by `seed` alone."""
+    everyone = [(user, record) for user in users for record in _newest(user, newest)]
+    drawn = random.Random(seed).sample(everyone, at_most) if len(everyone) > at_most else everyone
+    return [_pair(user, record, k) for user, record in drawn]
+
+
+def _newest(user: User, count: int) -> History:
+    return user.records[max(0, len(user.records) - count) :]
+
+
+def _pair(user: User, record: Record, k: int) -> Pair:
+    near = BM25(user.records.before(record)).search(record.prompt, k) if k else []
+    return ask(record.prompt).told(quote(near), because=near), record.answer

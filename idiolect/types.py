@@ -1,0 +1,340 @@
+"""The values everything else passes around: what is kept of a person, what is put to a model, what comes back."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idiolect.errors import RequestError
+
+Floats = NDArray[np.floating[Any]]
+
+
+def digest(*parts: str | bytes) -> str:
+    """16 hex digits that name `parts`; lengths are hashed too, so ("ab", "c") and ("a", "bc") differ."""
+    made = hashlib.sha256()
+    for part in parts:
+        raw = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+        made.update(len(raw).to_bytes(8, "little") + raw)
+    return made.hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One thing a person wrote, said or rated: `answer` is theirs, `prompt` is what it answered ("" for plain text).
+
+    `time` is POSIX seconds, or any number that grows (sources without dates number their records).
+    `id` is derived from the content where a source gives none, so that importing twice adds nothing.
+    """
+
+    prompt: str
+    answer: str
+    time: float = 0.0
+    id: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.id:
+            object.__setattr__(self, "id", digest(self.prompt, self.answer, repr(float(self.time))))
+
+
+class History(Sequence[Record]):
+    """A person's records in time order (equal times keep the order given). Immutable."""
+
+    __slots__ = ("_records", "_times")
+
+    def __init__(self, records: Iterable[Record] = ()) -> None:
+        self._records = tuple(sorted(records, key=lambda record: record.time))
+        self._times = [record.time for record in self._records]
+
+    def before(self, record: Record) -> History:
+        """The records strictly earlier than `record`: all that may be shown or taught where `record` is asked for."""
+        return self[: bisect_left(self._times, record.time)]
+
+    @property
+    def digest(self) -> str:
+        """Names the content: equal histories, and only they, share it."""
+        return digest(*(part for r in self._records for part in (r.id, r.prompt, r.answer, repr(float(r.time)))))
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+    @overload
+    def __getitem__(self, index: slice) -> History: ...
+    def __getitem__(self, index: int | slice) -> Record | History:
+        return History(self._records[index]) if isinstance(index, slice) else self._records[index]
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self._records)
+
+    def __eq__(self, other: object) -> bool:
+        return self._records == other._records if isinstance(other, History) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._records)
+
+    def __repr__(self) -> str:
+        return f"History({len(self)} records)"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person: an id, which may be any text at all, and a history."""
+
+    id: str
+    records: History = field(default_factory=History)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.records, History):
+            object.__setattr__(self, "records", History(self.records))
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn: who speaks, and what is said."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class ByContent:
+    """Equality and hash by a digest of the content, for values that hold arrays."""
+
+    __slots__ = ()
+    digest: str
+
+    def __eq__(self, other: object) -> bool:
+        return self.digest == other.digest if type(other) is type(self) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+
+@dataclass(frozen=True, eq=False)
+class Adapter(ByContent):
+    """A LoRA: to the output of each named linear module, `scale * B @ A @ input` is added.
+
+    `modules` maps a module's path inside the model ("model.layers.0.self_attn.q_proj") to (A, B),
+    A of shape (rank, inputs), B of shape (outputs, rank), float32. Ranks may differ by module.
+    """
+
+    modules: Mapping[str, tuple[Floats, Floats]]
+    scale: float = 1.0
+    name: str = ""
+    digest: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for path, (a, b) in self.modules.items():
+            if a.ndim != 2 or b.ndim != 2 or a.shape[0] != b.shape[1]:
+                raise RequestError(f"adapter {self.name!r}: {path} has A {a.shape} and B {b.shape}; need (r, in), (out, r)")
+        parts = [part for path in sorted(self.modules) for part in (path, *map(_raw, self.modules[path]))]
+        object.__setattr__(self, "digest", digest(repr(float(self.scale)), *parts))
+
+
+@dataclass(frozen=True, eq=False)
+class Prefix(ByContent):
+    """A soft prompt: `vectors` (length, width) stand before the embeddings of the first token."""
+
+    vectors: Floats
+    name: str = ""
+    digest: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.vectors.ndim != 2:
+            raise RequestError(f"a prefix is (length, width), not {self.vectors.shape}")
+        object.__setattr__(self, "digest", digest(_raw(self.vectors)))
+
+
+@dataclass(frozen=True, eq=False)
+class Steering(ByContent):
+    """A vector (width,) added to the residual stream after block `layer`, at all tokens or only at generated ones."""
+
+    layer: int
+    vector: Floats
+    scope: Literal["all", "decode"] = "decode"
+    name: str = ""
+    digest: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.vector.ndim != 1:
+            raise RequestError(f"a steering vector is (width,), not {self.vector.shape}")
+        object.__setattr__(self, "digest", digest(str(self.layer), self.scope, _raw(self.vector)))
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """Companion requests decoded in step with the request, and how the log-probabilities join.
+
+    `weights` has the request's own weight first, then one for each companion.
+    Rules: "geometric" adds weight times log-probability; "arithmetic" averages the probabilities.
+    """
+
+    companions: tuple[Request, ...]
+    weights: tuple[float, ...]
+    rule: Literal["geometric", "arithmetic"] = "geometric"
+
+    def __post_init__(self) -> None:
+        if len(self.weights) != len(self.companions) + 1:
+            raise RequestError(f"a guide of {len(self.companions)} companions needs one weight more, not {len(self.weights)}")
+        if any(companion.guide for companion in self.companions):
+            raise RequestError("a companion cannot have a guide of its own: put all companions into one guide")
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are drawn. Temperature 0 is greedy; `seed` makes a draw repeatable whoever shares the batch."""
+
+    max_tokens: int = 64
+    temperature: float = 0.0
+    top_p: float = 1.0
+    stop: tuple[str, ...] = ()
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.max_tokens < 1 or self.temperature < 0 or not 0 < self.top_p <= 1:
+            raise RequestError(f"sampling out of range (max_tokens >= 1, temperature >= 0, 0 < top_p <= 1): {self}")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is put to the model, and how the model is bent while it answers. Immutable; every verb returns a new one."""
+
+    messages: tuple[Message, ...]
+    sampling: Sampling = Sampling()
+    adapters: tuple[tuple[Adapter, float], ...] = ()  # a mixture: the deltas are added, each times its share
+    prefix: Prefix | None = None
+    steering: tuple[Steering, ...] = ()
+    guide: Guide | None = None
+    because: tuple[str, ...] = ()  # what shaped the text: "record:<id>", "profile:<digest>"
+
+    def __post_init__(self) -> None:
+        if not self.messages or self.messages[-1].role != "user":
+            raise RequestError("a request ends with a message of role 'user': the question")
+
+    @property
+    def question(self) -> str:
+        """What is asked: the last message."""
+        return self.messages[-1].content
+
+    def told(self, text: str, because: Iterable[str | Record] = ()) -> Request:
+        """The same request with `text` in the system message, after what stands there. Nothing to tell changes nothing."""
+        if not text:
+            return self
+        first, rest = self.messages[0], self.messages[1:]
+        if first.role != "system":
+            first, rest = Message("system", ""), self.messages
+        system = Message("system", f"{first.content}\n\n{text}" if first.content else text)
+        reasons = tuple(f"record:{b.id}" if isinstance(b, Record) else b for b in because)
+        return replace(self, messages=(system, *rest), because=self.because + reasons)
+
+    def bent(
+        self,
+        *,
+        adapters: Mapping[Adapter, float] | None = None,
+        prefix: Prefix | None = None,
+        steering: Iterable[Steering] = (),
+        guide: Guide | None = None,
+    ) -> Request:
+        """The same request with these bends added to its own: shares of one adapter add up, prefixes join, one guide at most."""
+        shares = dict(self.adapters)
+        for adapter, share in (adapters or {}).items():
+            shares[adapter] = shares.get(adapter, 0.0) + share
+        if prefix is not None and self.prefix is not None:
+            prefix = Prefix(np.concatenate([self.prefix.vectors, prefix.vectors]), f"{self.prefix.name}+{prefix.name}")
+        if guide is not None and self.guide is not None:
+            raise RequestError("the request already has a guide: join both sets of companions in one")
+        return replace(
+            self,
+            adapters=tuple(shares.items()),
+            prefix=prefix or self.prefix,
+            steering=self.steering + tuple(steering),
+            guide=guide or self.guide,
+        )
+
+    def sampled(self, **changes: Any) -> Request:
+        """The same request with some of its sampling changed: `request.sampled(temperature=1.0, seed=3)`."""
+        return replace(self, sampling=replace(self.sampling, **changes))
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The capabilities a model must have to answer this."""
+        own = {"adapters": self.adapters, "prefix": self.prefix, "steering": self.steering, "guide": self.guide}
+        inner = (companion.needs for companion in (self.guide.companions if self.guide else ()))
+        return frozenset(name for name, value in own.items() if value).union(*inner)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Everything that bends the answer, one line each: the reply carries it."""
+        made = list(self.because)
+        made += [f"adapter:{adapter.name or adapter.digest} x{share:g}" for adapter, share in self.adapters]
+        made += [f"prefix:{self.prefix.name or self.prefix.digest}"] if self.prefix else []
+        made += [f"steering:{s.name or s.digest} layer {s.layer}" for s in self.steering]
+        if self.guide:
+            made.append(f"guide:{self.guide.rule} {'/'.join(f'{weight:g}' for weight in self.guide.weights)}")
+            made += [f"companion:{source}" for companion in self.guide.companions for source in companion.sources]
+        return tuple(made)
+
+
+def ask(question: str, **sampling: Any) -> Request:
+    """A plain request: one question, nothing bent."""
+    return Request((Message("user", question),), Sampling(**sampling))
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer, what it is made of, and what it cost."""
+
+    text: str
+    because: tuple[str, ...] = ()
+    finish: Literal["stop", "length"] = "stop"
+    prompt_tokens: int = 0
+    tokens: int = 0
+    dropped_tokens: int = 0  # cut from the context because the model's window is smaller
+    calls: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Log-probability of a given answer: nats for each token, and the answer's length in characters."""
+
+    logprobs: tuple[float, ...]
+    chars: int
+    prompt_tokens: int = 0
+
+    @property
+    def nats(self) -> float:
+        """Log-probability of the whole answer, in nats."""
+        return math.fsum(self.logprobs)
+
+    @property
+    def bits_per_char(self) -> float:
+        """Bits the model needs for one character of the answer; lower is a better guess."""
+        return -self.nats / math.log(2) / max(self.chars, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """What one person taught a method: theirs, and gone when it is deleted. Saved as JSON and safetensors (`store.states`)."""
+
+    text: str = ""
+    records: History = field(default_factory=History)
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    arrays: Mapping[str, Floats] = field(default_factory=dict)
+    adapter: Adapter | None = None
+    parts: tuple[State, ...] = ()  # one for each link of a Chain
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.records, History):
+            object.__setattr__(self, "records", History(self.records))
+
+
+def _raw(array: Floats) -> bytes:
+    return f"{array.dtype}{array.shape}".encode() + np.ascontiguousarray(array).tobytes()
