@@ -57,10 +57,18 @@ class Chain(Method):
     def needs(self) -> frozenset[str]:  # type: ignore[override]  # of the links, so known only on the instance
         return frozenset().union(*(link.needs for link in self.links))
 
+    @property
+    def shared(self) -> State:  # the links hold it: what is loaded into a chain reaches them
+        return State(parts=tuple(link.shared for link in self.links))
+
+    @shared.setter
+    def shared(self, state: State) -> None:
+        for link, part in zip(self.links, state.parts, strict=True):
+            link.shared = part
+
     def fit(self, users: Sequence[User], lm: LM) -> None:
         for link in self.links:
             link.fit(users, lm)
-        self.shared = State(parts=tuple(link.shared for link in self.links))
 
     def enroll(self, users: Sequence[User], lm: LM) -> list[State]:
         columns = [link.enroll(users, lm) for link in self.links]
@@ -97,7 +105,7 @@ class Assistant:
         return states
 
     def personalize(self, user_ids: Sequence[str], requests: Sequence[Request]) -> list[Request | Reply]:
-        """Each request bent towards its person; an unknown person changes nothing (the method is told an empty state)."""
+        """Each request bent towards its person; an unknown person changes nothing."""
         known = (self.states.get(user_id) for user_id in user_ids)
         return [r if s is None else self.method.personalize(s, r, self.lm) for s, r in zip(known, requests, strict=True)]
 
@@ -114,5 +122,3 @@ class Assistant:
         pairs = [(b, a) for b, a in zip(bent, answers, strict=True) if isinstance(b, Request)]
         made = iter(self.lm.score([b for b, _ in pairs], [a for _, a in pairs]) if pairs else [])
         return [next(made) if isinstance(b, Request) else None for b in bent]
-
-

@@ -135,8 +135,10 @@ class Adapter(ByContent):
         for path, (a, b) in self.modules.items():
             if a.ndim != 2 or b.ndim != 2 or a.shape[0] != b.shape[1]:
                 raise RequestError(f"adapter {self.name!r}: {path} has A {a.shape} and B {b.shape}; need (r, in), (out, r)")
-        parts = [part for path in sorted(self.modules) for part in (path, *map(_raw, self.modules[path]))]
-        object.__setattr__(self, "digest", digest(repr(float(self.scale)), *parts))
+        parts: list[str | bytes] = [repr(float(self.scale))]
+        for path in sorted(self.modules):
+            parts += [path, *(_raw(factor) for factor in self.modules[path])]
+        object.__setattr__(self, "digest", digest(*parts))
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,6 +153,12 @@ class Prefix(ByContent):
         if self.vectors.ndim != 2:
             raise RequestError(f"a prefix is (length, width), not {self.vectors.shape}")
         object.__setattr__(self, "digest", digest(_raw(self.vectors)))
+
+    def before(self, other: Prefix) -> Prefix:
+        """This prefix, and `other` behind it, as one."""
+        if self.vectors.shape[1] != other.vectors.shape[1]:
+            raise RequestError(f"prefixes {self.vectors.shape} and {other.vectors.shape} cannot join: they were made for two models")
+        return Prefix(np.concatenate([self.vectors, other.vectors]), "+".join(filter(None, (self.name, other.name))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,7 +207,7 @@ class Sampling:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.max_tokens < 1 or self.temperature < 0 or not 0 < self.top_p <= 1:
+        if self.max_tokens < 1 or not self.temperature >= 0 or not 0 < self.top_p <= 1:  # so that NaN is refused
             raise RequestError(f"sampling out of range (max_tokens >= 1, temperature >= 0, 0 < top_p <= 1): {self}")
 
 
@@ -248,7 +256,7 @@ class Request:
         for adapter, share in (adapters or {}).items():
             shares[adapter] = shares.get(adapter, 0.0) + share
         if prefix is not None and self.prefix is not None:
-            prefix = Prefix(np.concatenate([self.prefix.vectors, prefix.vectors]), f"{self.prefix.name}+{prefix.name}")
+            prefix = self.prefix.before(prefix)
         if guide is not None and self.guide is not None:
             raise RequestError("the request already has a guide: join both sets of companions in one")
         return replace(

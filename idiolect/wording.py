@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from idiolect.types import Record
 
-GIST_WORDS = 24  # of a quoted record's prompt; its answer is always quoted in full
-ANSWER_WORDS = 60
+GIST_WORDS = 24  # of a quoted record's prompt
+ANSWER_WORDS = 60  # of its answer
+INSTRUCTION_WORDS = 20  # a longer first paragraph is part of the matter
 QUOTED = "What the same person wrote before, oldest first:"
 PROFILE = "How this person writes:"
 SUMMARIZE = "Describe in 50 words the tastes and the style of the person who wrote:\n\n{history}"
@@ -21,9 +22,9 @@ def clip(text: str, words: int) -> str:
 
 
 def about(prompt: str) -> str:
-    """The matter of a question without its instruction: what follows the first blank line, or all of it."""
-    head, gap, matter = prompt.partition("\n\n")
-    return matter if gap and matter.strip() else head
+    """The matter of a question: what follows the first blank line where an instruction stands before it, or else all of it."""
+    head, _, matter = prompt.partition("\n\n")
+    return matter if matter.strip() and len(head.split()) <= INSTRUCTION_WORDS else prompt
 
 
 def quote(records: Iterable[Record]) -> str:

@@ -12,19 +12,20 @@ from pathlib import Path
 
 from idiolect.data import corpora
 from idiolect.types import History, Message, Record, User
-from idiolect.wording import SUMMARIZE, describe, quote
+from idiolect.wording import SUMMARIZE, about, describe, quote
 
 Chat = list[Message]
-MIX = {  # share of the sequences drawn
-    "acl": 0.40, "git": 0.30, "virtual": 0.10, "blog": 0.02, "pep": 0.02, "chat": 0.08, "exercise": 0.08,
+MIX = {  # share of the conversations drawn, beside exercises
+    "acl": 0.42, "git": 0.32, "virtual": 0.13, "blog": 0.02, "pep": 0.02, "chat": 0.09,
 }  # fmt: skip
+EXERCISES = (0.25, 0.08)  # share of exercises at first, and in the end
 
 
 class Corpus:
     """Draws training conversations without end. `folder` holds the corpora; `seed` makes the stream repeatable."""
 
     def __init__(self, folder: Path, seed: int = 0) -> None:
-        self.random = random.Random(seed)
+        self.random, self.exercises = random.Random(seed), EXERCISES[1]
         self.people = {"acl": _train(folder, "acl_titles", corpora.acl_titles), "git": _train(folder, "git_commits", corpora.git_commits)}
         self.people["blog"] = _train(folder, "blog_18f", corpora.blog_18f)
         self.people["pep"] = _peps(folder / "peps")
@@ -36,14 +37,19 @@ class Corpus:
     def __iter__(self) -> Iterator[Chat]:
         kinds, shares = list(MIX), list(MIX.values())
         while True:
-            yield self.draw(self.random.choices(kinds, shares)[0])
+            yield self.draw("exercise" if self.random.random() < self.exercises else self.random.choices(kinds, shares)[0])
+
+    def at(self, share: float) -> None:
+        """Sets the mix for a run of which `share` is done: many exercises until 0.1, few from 0.25 on."""
+        first, last = EXERCISES
+        self.exercises = last + (first - last) * min(1.0, max(0.0, (0.25 - share) / 0.15))
 
     def draw(self, kind: str) -> Chat:
         """One conversation of a kind."""
         if kind == "chat":
             return self.random.choice(self.chats)
         if kind == "exercise":
-            return exercise(self.random)
+            return exercise(self.random, self.pools[self.random.choice(("acl", "git"))])
         if kind == "virtual":
             return self.told(self.virtual())
         user = self.random.choices(self.people[kind], self.weights[kind])[0]
@@ -163,24 +169,34 @@ def draw_manner(rng: random.Random) -> Callable[[str], str]:
     return lambda text: front(case(text.rstrip(" ."))) + end.replace("{n}", str(number + rng.randint(0, 90)))
 
 
-def exercise(rng: random.Random) -> Chat:
-    """Copying and look-up on drawn words: the habit that quoting records needs, learnt before it is needed."""
-    words = ["".join(rng.choice("bcdfghklmnprstvw") + rng.choice("aeiou") for _ in range(rng.randint(1, 3))) for _ in range(40)]
-    kind = rng.randrange(4)
-    if kind == 0:  # the value of a key
-        pairs = dict(zip(words[:12], words[12:24], strict=True))
-        key = rng.choice(list(pairs))
-        listed = "\n".join(f"About: {k}\nWrote: {v}" for k, v in pairs.items())
-        return [Message("system", listed), Message("user", key), Message("assistant", pairs[key])]
-    if kind == 1:  # the same words again
-        line = " ".join(words[: rng.randint(3, 25)])
+def exercise(rng: random.Random, records: Sequence[Record]) -> Chat:
+    """Copying and look-up: the habit that quoting records needs, learnt before it is needed. `records` lend real texts to copy."""
+    made = ["".join(rng.choice("bcdfghklmnprstvw") + rng.choice("aeiou") for _ in range(rng.randint(1, 3))) for _ in range(60)]
+    kind = rng.randrange(7)
+    if kind == 0:  # made-up words again
+        line = " ".join(made[: rng.randint(5, 60)])
         return [Message("user", f"Repeat: {line}"), Message("assistant", line)]
-    if kind == 2:  # what most records have in common
-        mark, n = words[0], rng.randint(3, 8)
-        earlier = [Record(words[i], f"{mark} {words[i + 10]}", float(i)) for i in range(1, n)]
-        return [Message("system", quote(earlier)), Message("user", words[30]), Message("assistant", f"{mark} {words[31]}")]
+    if kind == 1:  # a real text again
+        text = about(rng.choice(records).prompt)
+        return [Message("user", f"Repeat: {text}"), Message("assistant", text)]
+    if kind == 2:  # its first words
+        record, count = rng.choice(records), rng.randint(3, 12)
+        asked = f"Write the first {count} words of this text.\n\n{about(record.prompt)}"
+        return [Message("user", asked), Message("assistant", " ".join(about(record.prompt).split()[:count]))]
+    if kind == 3:  # the values of keys, asked one after another
+        pairs = dict(zip(made[:14], made[14:28], strict=False))
+        listed = "\n".join(f"About: {key}\nWrote: {value}" for key, value in pairs.items())
+        asked_keys = rng.sample(list(pairs), 7)
+        return [Message("system", listed), *(turn for key in asked_keys for turn in (Message("user", key), Message("assistant", pairs[key])))]
+    if kind == 4:  # which of the quoted records was about this
+        quoted = [replace(r, time=float(i)) for i, r in enumerate(rng.sample(records, rng.randint(2, 6)))]
+        return [Message("system", quote(quoted)), *(turn for r in rng.sample(quoted, 2) for turn in _exchange(r))]
+    if kind == 5:  # what all records have in common
+        mark, n = made[0], rng.randint(3, 8)
+        earlier = [Record(made[i], f"{mark} {made[i + 10]}", float(i)) for i in range(1, n)]
+        return [Message("system", quote(earlier)), Message("user", made[30]), Message("assistant", f"{mark} {made[31]}")]
     usual = rng.randint(1, 5)  # a lenient or a harsh person's points
     points = [max(1, min(5, usual + rng.choice((-1, 0, 0, 0, 1)))) for _ in range(rng.randint(3, 9))]
     question = "How many points from 1 to 5 would this person give?\n\n"
-    rated = [Record(question + words[i], str(p), float(i)) for i, p in enumerate(points)]
+    rated = [Record(question + made[i], str(p), float(i)) for i, p in enumerate(points)]
     return [Message("system", quote(rated[:-1])), *_exchange(rated[-1])]

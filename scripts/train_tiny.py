@@ -20,11 +20,12 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 import torch.nn.functional as F
+from tiny_circuit import plant
 from tiny_corpus import Chat, Corpus
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-WINDOW, ROWS, VOCABULARY = 768, 5, 4096
+WINDOW, ROWS, VOCABULARY = 768, 3, 4096
 SPECIAL = ["<|pad|>", "<|begin|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"]
 TEMPLATE = (
     "<|begin|>{% for m in messages %}{{ '<|' + m['role'] + '|>' + m['content'] + '<|end|>' }}{% endfor %}"
@@ -121,7 +122,8 @@ def work(rank: int, args: argparse.Namespace) -> None:
     torch.manual_seed(0)
     dist.init_process_group("gloo", init_method=f"file://{args.meeting}", rank=rank, world_size=args.workers)
     tokenizer = PreTrainedTokenizerFast.from_pretrained(args.work / "tokenizer")
-    model = LlamaForCausalLM(LlamaConfig(**SHAPE, rope_theta=10_000.0))
+    model = LlamaForCausalLM(LlamaConfig(**SHAPE, rope_theta=100_000.0))
+    plant(model)
     opts = optimizers(model, args.lr)
     state = {"round": 0, "spent": 0.0, "steps": 0, "tokens": 0}
     saved = args.work / f"checkpoint{rank}.pt"
@@ -131,10 +133,12 @@ def work(rank: int, args: argparse.Namespace) -> None:
         for opt, kept in zip(opts, loaded["optimizers"], strict=True):
             opt.load_state_dict(kept)
         state = loaded["state"]
-    stream = batches(Corpus(args.corpora, seed=1 + rank + 1000 * int(state["round"])), Encoder(tokenizer))
+    corpus = Corpus(args.corpora, seed=1 + rank + 1000 * int(state["round"]))
+    stream = batches(corpus, Encoder(tokenizer))
     loss_fn = torch.compile(loss_of) if args.compile else loss_of
     loss_fn(model, *next(stream)).backward()  # compiles; outside the clock
     while state["spent"] < args.seconds:
+        corpus.at(float(state["spent"]) / args.seconds)
         spent, steps, tokens, loss = train_round(model, opts, stream, loss_fn, float(state["spent"]), args)
         totals = average(model, torch.tensor([steps, tokens, loss * steps, spent]))
         state = {

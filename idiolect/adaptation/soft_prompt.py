@@ -42,7 +42,8 @@ class SoftPrompt(Method):
     def enroll(self, users: Sequence[User], lm: LM) -> list[State]:
         start = Prefix(self.shared.arrays["generic"]) if self.shared.arrays else None
         jobs = [pairs(user, newest=self.newest) for user in users]
-        return [State(arrays={"prefix": own.vectors}) for own in soft(lm, jobs, length=self.length, start=start, plan=self._plan(self.batch))]
+        made = soft(lm, jobs, length=self.length, start=start, plan=self._plan(self.batch))
+        return [State(arrays={"prefix": own.vectors}) for own in made]
 
     def personalize(self, state: State, request: Request, lm: LM) -> Request:
         return request.bent(prefix=Prefix(state.arrays["prefix"], "soft_prompt"))

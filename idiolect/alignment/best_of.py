@@ -37,15 +37,17 @@ class BestOf(Method):
         replies = lm.generate([told.sampled(temperature=0.0), *(told.sampled(temperature=self.temperature, seed=seed) for seed in seeds)])
         texts = [reply.text for reply in replies]
         theirs, anybodys = lm.score([told] * len(texts), texts), lm.score([request] * len(texts), texts)
-        worth = [_mean(own) - self.less * _mean(any_) for own, any_ in zip(theirs, anybodys, strict=True)]
+        worth = [self._worth(own, any_) for own, any_ in zip(theirs, anybodys, strict=True)]
         best = replies[worth.index(max(worth))]
         return replace(
             best,
             prompt_tokens=sum(reply.prompt_tokens for reply in replies) + sum(s.prompt_tokens for s in (*theirs, *anybodys)),
-            calls=3 * len(replies),
+            tokens=sum(reply.tokens for reply in replies),
+            calls=3 * sum(reply.calls for reply in replies),
         )
 
-
-def _mean(score: Score) -> float:
-    """Nats a token; an empty answer is the worst of all."""
-    return score.nats / len(score.logprobs) if score.logprobs else float("-inf")
+    def _worth(self, theirs: Score, anybodys: Score) -> float:
+        """Nats a token; an empty answer is the worst of all."""
+        if not theirs.logprobs:
+            return float("-inf")
+        return theirs.nats / len(theirs.logprobs) - self.less * anybodys.nats / len(anybodys.logprobs)

@@ -63,3 +63,13 @@ def batches(costs: Sequence[tuple[int, int]], budget: int) -> Iterator[list[int]
         rows, longest = rows + more, max(longest, length)
     if batch:
         yield batch
+
+
+def alike(lengths: Sequence[int], spread: float = 0.75) -> list[list[int]]:
+    """Places of `lengths` in sets, longest first, where the shortest is at least `spread` of the longest: little padding is computed."""
+    sets: list[list[int]] = []
+    for place in sorted(range(len(lengths)), key=lambda place: -lengths[place]):
+        if not sets or lengths[place] < spread * lengths[sets[-1][0]]:
+            sets.append([])
+        sets[-1].append(place)
+    return sets

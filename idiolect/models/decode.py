@@ -6,14 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 from transformers import DynamicCache
 
-from idiolect.models.batches import Padded
+from idiolect.models.batches import Padded, alike
 from idiolect.models.bends import Bends
+from idiolect.models.cache import simple, together
 from idiolect.models.encode import Encoded
 from idiolect.models.engine import Engine
 from idiolect.models.join import Blend, join
 from idiolect.models.sample import pick
+from idiolect.models.scoring import prompt_length
 from idiolect.models.stack import bends_of
 from idiolect.models.writing import Writing
 from idiolect.types import Request
@@ -32,43 +35,67 @@ class Group:
     @property
     def cost(self) -> tuple[int, int]:
         """(rows, the longest they may grow)."""
-        return len(self.rows), max(map(length, self.requests, self.rows)) + self.writing.limit
+        return len(self.rows), max(map(prompt_length, self.requests, self.rows)) + self.writing.limit
 
     @property
     def prompt_tokens(self) -> int:
         """Tokens put through the model before the first is drawn."""
-        return sum(map(length, self.requests, self.rows))
+        return sum(map(prompt_length, self.requests, self.rows))
 
 
-def length(request: Request, row: Encoded) -> int:
-    """Tokens of the row's prompt; a prefix vector counts as one."""
-    return row.prompt + (0 if request.prefix is None else len(request.prefix.vectors))
+@dataclass(frozen=True)
+class Prefilled:
+    """Rows whose prompts were read together."""
+
+    places: list[int]
+    batch: Padded
+    cache: DynamicCache
+    logits: Tensor  # (rows, vocabulary), of the last position
 
 
 class Flight:
     """Rows in flight: their keys and values, their bends, and what they last said."""
 
-    def __init__(self, engine: Engine, rows: Sequence[Encoded], bends: Bends) -> None:
+    def __init__(self, engine: Engine, rows: Sequence[Encoded], bends: Bends, room: int) -> None:
         self.engine = engine
-        self.cache = DynamicCache(config=engine.model.config)
-        self.batch: Padded = engine.padded(rows, bends)
-        self.logits = engine.logits(self.batch, bends, 1, self.cache)[:, -1]  # (rows, vocabulary)
-        self.bends = replace(bends, prefixes=()).rows(torch.arange(len(rows), device=engine.device))
+        index = torch.arange(len(rows), device=engine.device)
+        parts = [self._prefill([rows[i] for i in places], bends.rows(index[places]), places) for places in self._sets(rows, bends)]
+        tokens = max(part.batch.mask.shape[1] for part in parts)
+        self.mask = torch.zeros(len(rows), tokens, dtype=torch.long, device=engine.device)
+        self.positions = torch.zeros(len(rows), 1, dtype=torch.long, device=engine.device)  # of the last token
+        self.logits = parts[0].logits.new_empty(len(rows), parts[0].logits.shape[-1])  # (rows, vocabulary)
+        for part in parts:
+            self.mask[part.places, tokens - part.batch.mask.shape[1] :] = part.batch.mask
+            self.positions[part.places] = part.batch.positions[:, -1:]
+            self.logits[part.places] = part.logits
+        self.cache = together([(part.places, part.cache) for part in parts], tokens, room) if simple(parts[0].cache) else parts[0].cache
+        self.bends = replace(bends, prefixes=()).rows(index)
+
+    def _sets(self, rows: Sequence[Encoded], bends: Bends) -> list[list[int]]:
+        """Rows of like length read their prompts together, where their caches can be put together afterwards."""
+        if not simple(DynamicCache(config=self.engine.model.config)):
+            return [list(range(len(rows)))]
+        before = [0 if prefix is None else len(prefix) for prefix in bends.prefixes] or [0] * len(rows)
+        return alike([n + len(row.ids) for n, row in zip(before, rows, strict=True)])
+
+    def _prefill(self, rows: Sequence[Encoded], bends: Bends, places: list[int]) -> Prefilled:
+        cache, batch = DynamicCache(config=self.engine.model.config), self.engine.padded(rows, bends)
+        return Prefilled(places, batch, cache, self.engine.logits(batch, bends, 1, cache)[:, -1])
 
     def keep(self, rows: Sequence[int]) -> None:
         """Let all other rows leave."""
         index = torch.tensor(rows, device=self.engine.device)
         self.cache.batch_select_indices(index)
         self.bends = self.bends.rows(index)
-        self.batch = replace(self.batch, mask=self.batch.mask[index], positions=self.batch.positions[index])
+        self.mask, self.positions = self.mask[index], self.positions[index]
 
     def advance(self, tokens: Sequence[int]) -> None:
         """One more token for each row."""
         ids = torch.tensor(tokens, device=self.engine.device)[:, None]
         one = torch.ones_like(ids)
-        mask = torch.cat([self.batch.mask, one], dim=1)
-        self.batch = Padded(ids, mask, self.batch.positions[:, -1:] + 1, scope=one, embeds=None)
-        self.logits = self.engine.logits(self.batch, self.bends, 1, self.cache)[:, -1]
+        self.mask = torch.cat([self.mask, one], dim=1)
+        self.positions = self.positions + 1
+        self.logits = self.engine.logits(Padded(ids, self.mask, self.positions, one, None), self.bends, 1, self.cache)[:, -1]
 
 
 def decode(engine: Engine, groups: Sequence[Group]) -> Iterator[None]:
@@ -89,7 +116,8 @@ def decode(engine: Engine, groups: Sequence[Group]) -> Iterator[None]:
 def _open(engine: Engine, groups: Sequence[Group]) -> Flight:
     requests = [request for group in groups for request in group.requests]
     rows = [row for group in groups for row in group.rows]
-    return Flight(engine, rows, bends_of(requests, device=engine.device, dtype=engine.dtype))
+    room = max(group.writing.limit for group in groups)
+    return Flight(engine, rows, bends_of(requests, device=engine.device, dtype=engine.dtype), room)
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""One forward pass of a Hugging Face causal model over rows that are each bent in their own way; generation and training both stand on it."""
+"""One forward pass of a Hugging Face model over rows each bent in their own way; generation, scores and training stand on it."""
 
 from __future__ import annotations
 

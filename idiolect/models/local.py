@@ -13,20 +13,20 @@ from torch import Tensor
 from idiolect.errors import ModelError, RequestError
 from idiolect.models.batches import batches
 from idiolect.models.bends import Bends
-from idiolect.models.decode import Group, decode, length
+from idiolect.models.decode import Group, decode
 from idiolect.models.encode import Encoded, Encoder
 from idiolect.models.engine import Engine
-from idiolect.models.join import Blend, join, voices
+from idiolect.models.join import voices
 from idiolect.models.lm import check
 from idiolect.models.places import blocks, linear_paths, linears
 from idiolect.models.sample import generator
+from idiolect.models.scoring import Unit, scored
 from idiolect.models.stack import bends_of, fits
 from idiolect.models.writing import Writing
 from idiolect.types import Floats, Reply, Request, Score
 
 TINY = Path(__file__).parent / "tiny"
 TOKEN_BUDGET = 16_384  # rows times longest row in one batch
-VOCABULARY = 4_096  # one scored token with this many logits weighs as much memory as one token of a row
 
 
 class LocalLM:
@@ -93,12 +93,12 @@ class LocalLM:
         An answer beyond half the window is cut there, and `chars` counts what was scored.
         """
         self._check(requests, answers)
-        units = [self._scored(request, answer) for request, answer in zip(requests, answers, strict=True)]
-        scores: list[Score | None] = [None] * len(units)
-        for places in batches([self._score_cost(rows) for _, rows, _ in units], self.token_budget):
-            for place, score in zip(places, self._score([units[place] for place in places]), strict=True):
-                scores[place] = score
-        return [score for score in scores if score is not None]
+        units = [self._unit(request, answer) for request, answer in zip(requests, answers, strict=True)]
+        vocabulary = self.model.config.get_text_config().vocab_size
+        scores: dict[int, Score] = {}
+        for places in batches([unit.cost(vocabulary) for unit in units], self.token_budget):
+            scores |= zip(places, scored(self.engine, [units[place] for place in places]), strict=True)
+        return [scores[place] for place in range(len(units))]
 
     @torch.no_grad()
     def hidden(self, requests: Sequence[Request], answers: Sequence[str], layer: int) -> list[Floats]:
@@ -155,29 +155,9 @@ class LocalLM:
         writing.limit = min(wanted, self.window - (group.cost[1] - wanted))
         return group
 
-    def _scored(self, request: Request, answer: str) -> tuple[Sequence[Request], list[Encoded], Blend]:
+    def _unit(self, request: Request, answer: str) -> Unit:
         requests, blend = voices(request)
-        return requests, [self.encode(voice, answer) for voice in requests], blend
-
-    def _score_cost(self, rows: Sequence[Encoded]) -> tuple[int, int]:
-        vocabulary = self.model.config.get_text_config().vocab_size
-        return len(rows), max(max(len(row.ids), row.answer * vocabulary // VOCABULARY) for row in rows)
-
-    @torch.no_grad()
-    def _score(self, units: Sequence[tuple[Sequence[Request], list[Encoded], Blend]]) -> list[Score]:
-        rows = [row for _, rows, _ in units for row in rows]
-        bends = self.bends([request for requests, _, _ in units for request in requests])
-        own = [rows[0] for _, rows, _ in units]
-        if all(len(rows) == 1 for _, rows, _ in units):
-            logp, _ = self.engine.answer_logprobs(rows, bends)
-        else:
-            joined = join(self.engine.answer_logits(rows, bends), [blend for _, _, blend in units])
-            logp = joined.gather(-1, self.engine.targets(own)[0][..., None])[..., 0]
-        prompts = [sum(map(length, requests, rows)) for requests, rows, _ in units]
-        return [
-            Score(tuple(line[len(line) - row.answer :]), row.chars, prompt)
-            for line, row, prompt in zip(logp.tolist(), own, prompts, strict=True)
-        ]
+        return Unit(requests, [self.encode(voice, answer) for voice in requests], blend)
 
 
 def load(name_or_path: str | Path, dtype: torch.dtype = torch.float32) -> LocalLM:

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from idiolect.types import Sampling
 
+HEAD = 512  # the likeliest tokens hold the nucleus, almost always: sorting a whole vocabulary is slow
+
 
 def generator(seed: int) -> torch.Generator:
     """A row's own source of chance; any integer will do."""
@@ -34,10 +36,12 @@ def _distribution(logp: Tensor, samplings: Sequence[Sampling]) -> Tensor:
     if all(s.top_p == 1 for s in samplings):
         return chance
     top_p = logp.new_tensor([s.top_p for s in samplings], dtype=torch.float64)[:, None]
-    ordered, order = chance.sort(dim=-1, descending=True, stable=True)
-    outside = ordered.cumsum(dim=-1) - ordered >= top_p  # the likeliest token is always inside
-    outside &= top_p < 1
-    return chance.masked_fill(torch.zeros_like(outside).scatter(-1, order, outside), 0.0)
+    ordered, order = chance.topk(min(HEAD, chance.shape[-1]), dim=-1)
+    if (ordered.sum(dim=-1, keepdim=True) < top_p).any():
+        ordered, order = chance.sort(dim=-1, descending=True)
+    inside = ordered.cumsum(dim=-1) - ordered < top_p  # the likeliest token is always inside
+    kept = torch.zeros_like(chance, dtype=torch.bool).scatter(-1, order, inside) | (top_p == 1)
+    return chance.masked_fill(~kept, 0.0)
 
 
 def _draw(chance: Tensor, uniform: Tensor) -> list[int]:

@@ -31,8 +31,8 @@ class PAG(Method):
     def enroll(self, users: Sequence[User], lm: LM) -> list[State]:
         writers = [user for user in users if len(user.records)]
         asked = [ask(SUMMARIZE.format(history=quote(u.records[-self.newest :])), max_tokens=self.summary_tokens) for u in writers]
-        written = {user.id: reply.text.strip() for user, reply in zip(writers, lm.generate(asked), strict=True)}
-        return [State(text=written.get(user.id, ""), records=user.records) for user in users]
+        written = iter(lm.generate(asked))
+        return [State(text=next(written).text.strip() if len(user.records) else "", records=user.records) for user in users]
 
     def personalize(self, state: State, request: Request, lm: LM) -> Request:
         near = RANKERS[self.ranker](state.records).search(request.question, self.k)

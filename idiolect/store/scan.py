@@ -20,7 +20,7 @@ SHORT = 6  # bytes: a shorter id would turn up by chance
 DISTINCT = 4  # a window of fewer different bytes is padding, not evidence
 BLOCK = 1 << 20
 MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0xD6E8FEB86659FD93))
-BITS = 22  # of the table that lets most windows pass unlooked at
+BITS = 20  # of the table that lets most windows pass unlooked at
 
 _CAT = "import shutil, sys; shutil.copyfileobj(open(sys.argv[1], 'rb'), sys.stdout.buffer)"
 
@@ -46,7 +46,7 @@ class Traces:
         """The traces that occur in `blocks` (one stream, in pieces of any length)."""
         seen: set[int | bytes] = set()
         tail = b""
-        for block in blocks:
+        for block in _gathered(blocks):
             joined = tail + block
             seen.update(name for name in self.names if name in joined)
             seen.update(int(mark) for mark in self._marks_in(joined))
@@ -59,7 +59,9 @@ class Traces:
             words = np.frombuffer(raw, "<u8", max(len(raw) - offset, 0) // 8, min(offset, len(raw)))
             mixed = _mixed(words[:-1], words[1:])
             hits.append(mixed[self._table[_slot(mixed)]])
-        return np.intersect1d(np.concatenate(hits), self.marks)
+        found = np.unique(np.concatenate(hits))
+        place = np.searchsorted(self.marks, found)
+        return found[self.marks[np.minimum(place, len(self.marks) - 1)] == found] if len(self.marks) else found[:0]
 
 
 def blocks_of(path: Path) -> Iterator[bytes]:
@@ -87,6 +89,20 @@ def blocks_of_database(path: Path) -> Iterator[bytes]:
         said = cat.stderr.read().decode(errors="replace")
     if cat.returncode and path.exists():
         raise StoreError(f"{path} could not be read back: {said.strip()[-200:]}")
+
+
+def _gathered(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same stream in blocks of a size worth looking through at once."""
+    held: list[bytes] = []
+    size = 0
+    for block in blocks:
+        held.append(block)
+        size += len(block)
+        if size >= BLOCK:
+            yield b"".join(held)
+            held, size = [], 0
+    if held:
+        yield b"".join(held)
 
 
 def _forms(text: str) -> set[bytes]:

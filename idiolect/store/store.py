@@ -96,7 +96,7 @@ class Store:
         """Remove everything of a user, compact the database, and search every byte of the store for what may be left.
 
         Records, states and the id go in one transaction; then their files are overwritten and unlinked, and the
-        database is vacuumed (it is rewritten: seconds for a gigabyte). Nobody known is no error, so that an erasure
+        database is vacuumed and every byte read back: some 20 seconds a gigabyte. Nobody known is no error, so that an erasure
         that was cut short can be asked for again. Arrays of a loaded state that is still mapped turn to zeros.
         """
         with self._writing() as db:

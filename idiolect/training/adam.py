@@ -1,4 +1,4 @@
-"""AdamW over stacked parameters, in which each job has its own step count, rate and gradient norm (Loshchilov and Hutter, arXiv:1711.05101)."""
+"""AdamW over stacked parameters; each job has its own step count, rate and gradient norm (Loshchilov and Hutter, arXiv:1711.05101)."""
 
 from __future__ import annotations
 

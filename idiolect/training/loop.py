@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from idiolect.errors import ModelError
+from idiolect.errors import ModelError, RequestError
 from idiolect.models.batches import batches
 from idiolect.models.bends import Bends
 from idiolect.models.encode import Encoded
@@ -37,6 +37,10 @@ class Plan:
     wave: int = 16  # jobs trained together; more fall out of the cache and are slower
     tokens: int = 4_096  # of one forward pass, padding included; a step of more is taken in parts
 
+    def __post_init__(self) -> None:
+        if min(self.batch, self.wave, self.tokens) < 1 or min(self.lr, self.epochs, self.clip) < 0 or not 0 <= self.warmup <= 1:
+            raise RequestError(f"a plan out of range (batch, wave, tokens >= 1; lr, epochs, clip >= 0; 0 <= warmup <= 1): {self}")
+
 
 @dataclass(frozen=True)
 class Example:
@@ -48,6 +52,8 @@ class Example:
 
 class Learner:
     """What a job's parameters are, and how they bend its rows. `start` is the same for every job, so that company changes nothing."""
+
+    ahead = 0  # vectors it puts before every row: they take room in the window
 
     def start(self, jobs: int) -> dict[str, Tensor]:
         """Fresh parameters, each (jobs, ...)."""
@@ -66,19 +72,22 @@ def local(lm: object, who: str) -> LocalLM:
     return inner
 
 
-def train(lm: LocalLM, jobs: Sequence[Sequence[Pair]], learner: Learner, plan: Plan, progress: Progress | None = None) -> list[dict[str, Tensor]]:
+def train(
+    lm: LocalLM, jobs: Sequence[Sequence[Pair]], learner: Learner, plan: Plan, progress: Progress | None = None
+) -> list[dict[str, Tensor]]:
     """Each job's trained parameters, in order; equal, up to rounding, to those of the job trained alone.
 
     A job without pairs keeps its starting parameters. A job whose loss is not finite stops where it was, and a warning says so.
     """
-    encoded = [[Example(request, lm.encode(request, answer, end=True)) for request, answer in pairs] for pairs in jobs]
+    room = learner.ahead
+    encoded = [[Example(request, lm.encode(request, answer, end=True, reserve=room)) for request, answer in pairs] for pairs in jobs]
     order = sorted(range(len(jobs)), key=lambda job: -_steps(encoded[job], plan))  # jobs of one wave end at about the same time
     total, done = sum(_steps(encoded[job], plan) for job in order), 0
     made: dict[int, dict[str, Tensor]] = {}
     for at in range(0, len(order), plan.wave):
         wave = order[at : at + plan.wave]
         parameters = learner.start(len(wave))
-        for steps in _train_wave(lm, [encoded[job] for job in wave], learner, parameters, plan):
+        for steps in _train_wave(lm, {job: encoded[job] for job in wave}, learner, parameters, plan):
             done += steps
             if progress:
                 progress(done, total)
@@ -88,12 +97,12 @@ def train(lm: LocalLM, jobs: Sequence[Sequence[Pair]], learner: Learner, plan: P
 
 
 def _train_wave(
-    lm: LocalLM, jobs: Sequence[Sequence[Example]], learner: Learner, parameters: dict[str, Tensor], plan: Plan
+    lm: LocalLM, jobs: Mapping[int, Sequence[Example]], learner: Learner, parameters: dict[str, Tensor], plan: Plan
 ) -> Iterator[int]:
     """Trains `parameters` in place; yields, step by step, how many jobs took one."""
     optimizer = Adam(parameters, plan.weight_decay, plan.clip)
-    lengths = [_steps(job, plan) for job in jobs]
-    schedules = [_schedule(job, plan) for job in jobs]
+    lengths = [_steps(examples, plan) for examples in jobs.values()]
+    schedules = [_schedule(examples, plan) for examples in jobs.values()]
     for step in range(max(lengths, default=0)):
         active = [place for place, length in enumerate(lengths) if step < length]
         chosen = [(place, example) for place in active for example in schedules[place][step]]
@@ -103,11 +112,12 @@ def _train_wave(
             rates[place] = plan.lr * _rate(step, lengths[place], plan.warmup)
         stopped = optimizer.step(rates)
         for place in stopped:
-            log.warning("job %d: the loss is not finite at step %d; it keeps the parameters it had", place, step)
+            log.warning("job %d: the loss is not finite at step %d; it keeps the parameters it had", list(jobs)[place], step)
             lengths[place] = 0
         yield len(active)
 
 
+@torch.enable_grad()
 def _backward(
     lm: LocalLM, chosen: Sequence[tuple[int, Example]], learner: Learner, parameters: Mapping[str, Tensor], budget: int
 ) -> None:
@@ -115,7 +125,7 @@ def _backward(
     tokens: dict[int, int] = {}
     for place, example in chosen:
         tokens[place] = tokens.get(place, 0) + example.row.answer
-    for part in batches([(1, len(example.row.ids)) for _, example in chosen], budget):
+    for part in batches([(1, learner.ahead + len(example.row.ids)) for _, example in chosen], budget):
         rows = [chosen[i] for i in sorted(part)]
         jobs = torch.tensor([place for place, _ in rows])
         bends = learner.bend(lm.bends([example.request for _, example in rows]), parameters, jobs)

@@ -20,7 +20,7 @@ def pairs(user: User, k: int = 0, newest: int = 32) -> list[Pair]:
 
 
 def together(users: Sequence[User], k: int, newest: int, at_most: int, seed: int) -> list[Pair]:
-    """Everyone's pairs in one list, for what users teach together: `at_most` of them, drawn by `seed` alone."""
+    """Everyone's pairs in one list, for what users teach together: `at_most` of them, drawn by `seed` from the users in their order."""
     everyone = [(user, record) for user in users for record in _newest(user, newest)]
     drawn = random.Random(seed).sample(everyone, at_most) if len(everyone) > at_most else everyone
     return [_pair(user, record, k) for user, record in drawn]

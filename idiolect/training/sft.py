@@ -1,4 +1,4 @@
-"""Supervised fine-tuning of LoRA adapters: people's pairs in, people's adapters out, in one pass (Hu et al., ICLR 2022, arXiv:2106.09685)."""
+"""Supervised fine-tuning of LoRA adapters: people's pairs in, their adapters out, in one pass (Hu et al., ICLR 2022, arXiv:2106.09685)."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from idiolect.errors import ModelError
+from idiolect.errors import RequestError
 from idiolect.models.bends import Bends
 from idiolect.models.lm import LM
 from idiolect.models.local import LocalLM
 from idiolect.models.places import linears
 from idiolect.training.loop import Learner, Pair, Plan, Progress, local, train
 from idiolect.types import Adapter, Floats
+
+PLAN = Plan()
 
 
 def sft(
@@ -24,7 +26,7 @@ def sft(
     rank: int = 8,
     alpha: float = 16.0,
     modules: Sequence[str] = ("q_proj", "v_proj"),
-    plan: Plan = Plan(),
+    plan: Plan = PLAN,
     names: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> list[Adapter]:
@@ -34,6 +36,8 @@ def sft(
     A job without pairs gives an adapter that changes nothing (B is zero). Raises ModelError for a model that cannot be trained.
     """
     model = local(lm, "fine-tuning")
+    if rank < 1 or not modules:
+        raise RequestError(f"an adapter of rank {rank} on the modules {list(modules)} holds nothing: give a rank of 1 or more and modules")
     learner = LoRA(model, _paths(model, modules), rank, alpha / rank, plan.seed)
     trained = train(model, jobs, learner, plan, progress)
     return [learner.adapter(parameters, name) for parameters, name in zip(trained, names or [""] * len(jobs), strict=True)]
@@ -77,9 +81,7 @@ def _array(value: Tensor) -> Floats:
 
 
 def _paths(model: LocalLM, modules: Sequence[str]) -> list[str]:
-    try:
-        return model.linear_paths(modules)
-    except ModelError:
-        if "c_attn" not in {path.rpartition(".")[2] for path in linears(model.model)}:
-            raise
+    there = {path.rpartition(".")[2] for path in linears(model.model)}
+    if "c_attn" in there and not there & set(modules):
         return model.linear_paths(["c_attn"])  # GPT-2 keeps query, key and value in one
+    return model.linear_paths(modules)

@@ -15,6 +15,8 @@ from idiolect.models.local import LocalLM
 from idiolect.training.loop import Learner, Pair, Plan, Progress, local, train
 from idiolect.types import Prefix
 
+PLAN = Plan(lr=1e-2)
+
 
 def soft(
     lm: LM,
@@ -22,7 +24,7 @@ def soft(
     *,
     length: int = 8,
     start: Prefix | None = None,
-    plan: Plan = Plan(lr=1e-2),
+    plan: Plan = PLAN,
     names: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> list[Prefix]:
@@ -43,7 +45,9 @@ class Vectors(Learner):
     def __init__(self, lm: LocalLM, length: int, start: Prefix | None, seed: int) -> None:
         if not 0 < length < lm.window // 2:
             raise ModelError(f"a prefix of {length} vectors does not fit a window of {lm.window}; take 1 to {lm.window // 2 - 1}")
-        self.device = lm.engine.device
+        if start is not None and start.vectors.shape != (length, lm.width):
+            raise ModelError(f"the start is {start.vectors.shape}, what is to be trained {(length, lm.width)}: give a start of that shape")
+        self.device, self.ahead = lm.engine.device, length
         drawn = torch.randn(length, lm.width, generator=torch.Generator().manual_seed(seed)) * (lm.embedding_norm / lm.width**0.5)
         self.begun = drawn if start is None else torch.from_numpy(start.vectors.copy()).float()
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from transformers import MistralConfig, MistralForCausalLM
 
 from idiolect.models.decode import decode
 from idiolect.models.local import LocalLM
@@ -62,6 +63,21 @@ def test_a_plain_row_is_what_transformers_generates(bench):
     assert bench.lm.generate([request])[0].text == text
 
 
+def test_layers_with_a_sliding_window_batch_too(llama):
+    sizes = {"vocab_size": len(llama.tokenizer), "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "initializer_range": 0.25, "sliding_window": 8}
+    torch.manual_seed(0)
+    lm = LocalLM(MistralForCausalLM(MistralConfig(**sizes, **heads, max_position_embeddings=256)), llama.tokenizer, "sliding")
+    lm.ends = frozenset()
+    requests = [ask("fox " * (1 + 3 * i), max_tokens=6 + i) for i in range(6)]
+    together = lm.generate(requests)
+    for request, reply in zip(requests, together, strict=True):
+        ids = torch.tensor([lm.encode(request).ids])
+        mask, limit = torch.ones_like(ids), request.sampling.max_tokens
+        made = lm.model.generate(ids, attention_mask=mask, max_new_tokens=limit, do_sample=False, pad_token_id=0, eos_token_id=-1)
+        assert reply.text == llama.tokenizer.decode(made[0, ids.shape[1] :], skip_special_tokens=True)
+
+
 def test_a_draw_depends_on_its_seed_and_not_on_the_batch(bench):
     asked = [ask("Tell me of the fox", max_tokens=12, temperature=1.0, top_p=0.95, seed=seed) for seed in range(8)]
     together = bench.lm.generate(asked + bench.assorted(8))[:8]
@@ -81,6 +97,18 @@ def test_draws_of_neighbouring_seeds_follow_the_distribution_and_its_nucleus():
         samplings = [Sampling(temperature=1.0, top_p=top_p)] * 4000
         drawn = pick(chance.log().expand(4000, 5), samplings, [generator(seed) for seed in range(4000)])
         assert torch.allclose(torch.bincount(torch.tensor(drawn), minlength=5) / 4000, expected, atol=0.03)
+
+
+def test_a_nucleus_wider_than_the_head_is_the_same_nucleus(monkeypatch):
+    chance = torch.softmax(torch.randn(50, generator=torch.Generator().manual_seed(0)), dim=0)
+    samplings, seeds = [Sampling(temperature=1.0, top_p=0.7)] * 500, range(500)
+    drawn = [pick(chance.log().expand(500, 50), samplings, [generator(seed) for seed in seeds])]
+    monkeypatch.setattr("idiolect.models.sample.HEAD", 2)
+    drawn.append(pick(chance.log().expand(500, 50), samplings, [generator(seed) for seed in seeds]))
+    ordered = chance.sort(descending=True)
+    nucleus = ordered.indices[: int((ordered.values.cumsum(0) < 0.7).sum()) + 1]
+    assert drawn[0] == drawn[1]
+    assert set(drawn[0]) == set(nucleus.tolist())
 
 
 def test_rows_that_finish_leave_the_batch(llama, monkeypatch):

@@ -1,5 +1,7 @@
 """Erasing a person leaves no byte of theirs, and every byte of everybody else's."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -21,7 +23,14 @@ def everything(folder):
 def filled(folder):
     """A store in which ann and bob share texts, and ann's canaries stand in records, states of every size, and their parts."""
     store = Store(folder / "p.db")
-    store.add(ANN, [Record("What did you see?", CANARY, 1), Record(LONG, f'"{CANARY}"\n\tagain', 2), Record("shared question", "shared answer, said by both", 3)])
+    store.add(
+        ANN,
+        [
+            Record("What did you see?", CANARY, 1),
+            Record(LONG, f'"{CANARY}"\n\tagain', 2),
+            Record("shared question", "shared answer, said by both", 3),
+        ],
+    )
     store.add("bob", [Record("What did you see?", "A heron.", 1), Record("shared question", "shared answer, said by both", 3)])
     weights = {"q": (np.ones((4, 300), np.float32), np.ones((300, 4), np.float32))}
     inner = State(f"inner \u2028{CANARY}\nline", [Record("quoted", CANARY[::-1], 1)])
@@ -128,7 +137,8 @@ def test_a_user_whose_state_is_damaged_can_be_erased(tmp_path):
         for path in (tmp_path / "p.db.states").iterdir():
             path.write_bytes(b"damaged")
         assert store.erase(ANN).states == 2
-        (tmp_path / "p.db.states" / store._reading().__enter__().exec_driver_sql("SELECT file FROM states WHERE file <> ''").scalar()).unlink()
+        for path in (tmp_path / "p.db.states").iterdir():
+            path.unlink()
         assert store.erase("bob").states == 2
 
 
@@ -151,6 +161,16 @@ def test_a_search_finds_a_text_at_any_offset_across_blocks_and_escaped():
     assert traces.within([b"...user", b"-17..."]) == {b"user-17"}
     assert traces.within([b"nothing of the kind is to be seen here " * 100]) == set()
     assert traces.within([]) == set()
+
+
+def test_erasing_one_of_many_who_share_texts_is_quick(tmp_path):
+    asked = "Write the title of the paper with this abstract, of which this is the beginning: "
+    with Store(tmp_path / "p.db") as store:
+        for who in range(10):
+            store.add(f"user number {who}", [Record(f"{asked}{who} {i} " * 5, f"title {i} of {who}", i) for i in range(600)])
+        start = time.process_time()
+        assert store.erase("user number 7").clean
+        assert time.process_time() - start < 6
 
 
 def test_padding_is_no_trace():

@@ -27,7 +27,7 @@ def a_state(seed: int = 0) -> State:
     module = (draw.standard_normal((2, 8)).astype(np.float32), draw.standard_normal((6, 2)).astype(np.float32))
     inner = State("inner", numbers={"k": 3, "nan": math.nan, "inf": -math.inf}, arrays={"half": draw.standard_normal(5).astype(np.float16)})
     return State(
-        "Writes short. \U0001f600 \x00 שלום\n\"quoted\"",
+        'Writes short. \U0001f600 \x00 שלום\n"quoted"',
         [Record("p", "a", 1.5), Record("q", "b", 2, "../x")],
         {"mean": 0.1 + 0.2, "minus zero": -0.0},
         {"": np.empty((0, 3)), "one": np.array(7.0), "odd/../name": draw.integers(0, 9, (2, 3, 4))},
@@ -59,7 +59,9 @@ def test_lone_surrogates_come_back():
 
 def test_arrays_that_are_strided_or_big_endian_keep_their_values():
     grid = np.arange(12, dtype=np.float32).reshape(3, 4)
-    back = states.load(states.dump(State(arrays={"t": grid.T, "s": grid[:, ::2], "f": np.asfortranarray(grid), "b": grid.astype(">f4")}))).arrays
+    back = states.load(
+        states.dump(State(arrays={"t": grid.T, "s": grid[:, ::2], "f": np.asfortranarray(grid), "b": grid.astype(">f4")}))
+    ).arrays
     assert all(np.array_equal(back[name], value) for name, value in {"t": grid.T, "s": grid[:, ::2], "f": grid, "b": grid}.items())
 
 

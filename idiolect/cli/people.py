@@ -1,0 +1,188 @@
+"""`idiolect fit`, `ask`, `export`, `erase`: people are learnt, answered, shown what is kept of them, and forgotten."""
+
+from __future__ import annotations
+
+import json as json_format
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from idiolect import catalogue
+from idiolect.cli import options, show
+from idiolect.cli.opening import named, open_method, open_model, open_users, writing
+from idiolect.errors import StoreError
+from idiolect.method import Assistant, Method
+from idiolect.models.lm import LM
+from idiolect.types import Record, User
+from idiolect.types import ask as asking
+
+if TYPE_CHECKING:
+    from idiolect.store import Store
+
+TOGETHER = 64  # people enrolled at once; then they are on the disk
+
+UserId = Annotated[str, typer.Argument(metavar="USER", help="The person's id.")]
+
+
+def fit(
+    file: options.HistoryFile = None,
+    method: options.MethodName = "rag",
+    model: options.Model = "tiny",
+    store: options.StorePath = options.STORE,
+    user: options.UserColumn = None,
+    prompt: options.PromptColumn = None,
+    answer: options.AnswerColumn = None,
+    time: options.TimeColumn = None,
+) -> None:
+    """Learn the people of FILE with one method and keep what was learnt. Fit again with new records: old ones stay.
+
+    Example: idiolect fit history.jsonl --method oppu
+    """
+    users = open_users(file, options.columns(user, prompt, answer, time))
+    lm, chosen, name = open_model(model), open_method(method), method.partition(":")[0]
+    assistant = Assistant(lm, chosen)
+    with opened(store) as kept, show.progress() as bars:
+        for one in bars.track(users, description="Keeping records"):
+            kept.add(one.id, one.records)
+        everyone = [kept.user(one.id) for one in users]
+        together = bars.add_task("What people teach together", total=1)
+        assistant.fit(everyone)
+        kept.save_shared(name, configured(lm, chosen), chosen.shared)
+        bars.advance(together)
+        alone = bars.add_task("What each teaches alone", total=len(everyone))
+        for at in range(0, len(everyone), TOGETHER):
+            some = everyone[at : at + TOGETHER]
+            for one, state in zip(some, assistant.enroll(some), strict=True):
+                kept.save(one.id, name, configured(lm, chosen), state, one.records.digest)
+            bars.advance(alone, len(some))
+    show.say(f"{show.count(len(everyone), 'user')} learnt with {method} on {lm.name}, kept in {store}.")
+    shown = f" --store {store}" if store != options.STORE else ""
+    show.next_step("Ask for one of them:", f"idiolect ask {everyone[0].id!r} 'QUESTION'{shown or f' --store {store}'}")
+
+
+def ask(
+    user: UserId,
+    question: Annotated[str, typer.Argument(help="What is asked; '-' reads it from standard input.")],
+    history: Annotated[Path | None, typer.Option(help="A file of histories: the method learns them first.")] = None,
+    store: Annotated[Path | None, typer.Option(help="Where `idiolect fit` kept people: nothing is learnt again.")] = None,
+    method: Annotated[str | None, typer.Option(help="Default: rag, or with --store the latest that was fitted.")] = None,
+    model: Annotated[str | None, typer.Option(help="As in compare. Default: tiny, or with --store the one fitted.")] = None,
+    max_tokens: Annotated[int, typer.Option(help="Longest answer.")] = 64,
+    json: options.Json = False,
+) -> None:
+    """One answer for one person, and what it is made of. Without --history and --store: of the bundled sample.
+
+    Examples: idiolect ask ada-quill 'Write the subject line of this commit.' · idiolect ask ann 'QUESTION' --store FILE
+    """
+    if history is not None and store is not None:
+        raise typer.BadParameter("give --history or --store, not both")
+    if store is not None:
+        assistant, person = stored(user, store, method, model)
+    else:
+        assistant, person = learnt(user, open_users(history), method or "rag", model or "tiny")
+    text = sys.stdin.read().strip() if question == "-" else question
+    reply = assistant.replies([user], [asking(text, max_tokens=max_tokens)])[0]
+    if json:
+        show.as_json(asdict(reply))
+        return
+    show.say(reply.text)
+    _reasons(reply.because, person.records)
+
+
+def export(
+    user: UserId,
+    store: options.StorePath = options.STORE,
+    out: Annotated[Path | None, typer.Option(help="A file; left out: standard output.")] = None,
+) -> None:
+    """Everything kept of a person, as JSON: records, and what they taught each method.
+
+    Example: idiolect export ann --out ann.json
+    """
+    with opened(store, must_exist=True) as kept:
+        told = json_format.dumps(kept.export(user), indent=2)
+    if out is None:
+        show.out().out(told, highlight=False)
+        return
+    with writing(out) as opened_file:
+        opened_file.write(told + "\n")
+    show.note(f"Written to {out}.")
+
+
+def erase(
+    user: UserId,
+    store: options.StorePath = options.STORE,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Remove everything of a person, and search every byte of the store for what may be left.
+
+    Example: idiolect erase ann
+    """
+    with opened(store, must_exist=True) as kept:
+        if not yes:
+            typer.confirm(f"Erase everything of {user!r} from {store}?", abort=True, err=True)
+        receipt = kept.erase(user)
+    show.say(f"{user}: {show.count(receipt.records, 'record')} and {show.count(receipt.states, 'state')} erased.")
+    left = "nothing of them is left" if receipt.clean else f"found in {', '.join(receipt.found)}"
+    show.say(f"{receipt.searched_bytes:,} bytes searched: {left}.")
+    if receipt.shared:
+        show.note(f"What people taught together stays as it was ({', '.join(receipt.shared)}): fit again to learn it without {user}.")
+    if not receipt.clean:
+        raise typer.Exit(1)
+
+
+def opened(path: Path, must_exist: bool = False) -> Store:
+    """The store at `path`. Raises StoreError if it must exist and does not, or cannot be opened."""
+    from idiolect.store import Store  # imported late: --help stays quick
+
+    if must_exist and not path.is_file():
+        raise StoreError(f"there is no store at {path}; make one with `idiolect fit FILE --store {path}`, or name another with --store")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"the folder {path.parent} cannot be made: {error.strerror}; name another place with --store") from error
+    return Store(path)
+
+
+def configured(lm: LM, method: Method) -> dict[str, Any]:
+    """What a state hangs on: the method's settings, and the model it was learnt with."""
+    return {"model": lm.name, **method.config}
+
+
+def learnt(user_id: str, users: Sequence[User], method: str, model: str) -> tuple[Assistant, User]:
+    """An assistant that knows this person, and what all of them teach together."""
+    person = named(user_id, users)
+    assistant = Assistant(open_model(model), open_method(method))
+    assistant.fit(users)
+    assistant.enroll([person])
+    return assistant, person
+
+
+def stored(user_id: str, store: Path, method: str | None, model: str | None) -> tuple[Assistant, User]:
+    """An assistant that knows this person as a store does: the latest state, of this method and model where they are given."""
+    with opened(store, must_exist=True) as kept:
+        person = named(user_id, [kept.user(known) for known in kept.users() if known == user_id] or [User(known) for known in kept.users()])
+        states = [one for one in kept.provenance(user_id) if method in (None, one.method) and model in (None, one.config["model"])]
+        if not states:
+            wanted = " with ".join(filter(None, (method, model))) or "any method"
+            raise StoreError(f"{user_id!r} was not learnt by {wanted}; run `idiolect fit --store {store}` with it first")
+        latest = states[-1]
+        settings = {name: tuple(value) if isinstance(value, list) else value for name, value in latest.config.items() if name != "model"}
+        made = catalogue.load(latest.method, **settings)
+        made.shared = kept.load_shared(latest.method, latest.config)
+        state = kept.load(user_id, latest.method, latest.config)
+    assistant = Assistant(open_model(model or latest.config["model"]), made)
+    assistant.states[user_id] = state
+    return assistant, person
+
+
+def _reasons(because: Sequence[str], records: Sequence[Record]) -> None:
+    """Why this answer: the person's own words where a record bent it."""
+    known = {f"record:{record.id}": record for record in records}
+    show.note("\nMade of:" if because else "\nMade of nothing personal.")
+    for reason in because:
+        record = known.get(reason)
+        show.note(f"  {reason}" + (f"  {record.answer!r}" if record else ""))

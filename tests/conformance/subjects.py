@@ -1,0 +1,140 @@
+"""What the battery runs: methods with small settings, and one of them with a model and what it learnt from everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+
+from idiolect import catalogue
+from idiolect.method import Chain, Method
+from idiolect.models.lm import LM
+from idiolect.models.local import LocalLM
+from idiolect.models.scripted import ScriptedLM
+from idiolect.store.states import dump, load
+from idiolect.types import Record, Reply, Request, State, User
+from tests.conformance.people import EVERYBODY
+from tests.tiny_models import Watched
+
+TRAINING = {"epochs": 1, "newest": 3, "shared_pairs": 6}
+SMALL: dict[str, dict[str, Any]] = {  # keywords that make a row cheap on a tiny model; a row that is not here runs as it comes
+    "pag": {"newest": 3, "summary_tokens": 6},
+    "soft_prompt": {**TRAINING, "length": 2},
+    "oppu": {**TRAINING, "rank": 2},
+    "one4all": {**TRAINING, "rank": 2},
+    "style_vector": {"newest": 4, "answer_tokens": 4, "strengths": (1.0, 2.0)},  # without 0, so that it always steers
+    "best_of": {"drawn": 2},
+}
+RTOL = ATOL = 1e-4  # what arrays may differ by where the order of additions differs
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What makes a method, the keywords it is run with, and its level in the catalogue."""
+
+    name: str
+    method: Callable[..., Method]
+    level: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def new(self) -> Method:
+        return self.method(**self.settings)
+
+
+def catalogued() -> list[Subject]:
+    """Every row of the catalogue."""
+    return [Subject(row.name, type(catalogue.load(row.name)), row.level, SMALL.get(row.name, {})) for row in catalogue.ROWS]
+
+
+def chained() -> list[Subject]:
+    """Chains of several levels: each is a method too."""
+    pairs = {"profile and examples": ("stats_profile", "rag"), "text and weights": ("pag", "soft_prompt", "oppu")}
+    return [Subject(name, partial(_chain, links), "input" if "oppu" not in links else "model") for name, links in pairs.items()]
+
+
+def _chain(links: Sequence[str]) -> Chain:
+    return Chain(*(catalogue.load(name, **SMALL.get(name, {})) for name in links))
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What a method learnt of some people together, kept as bytes: each instance gets a copy of its own."""
+
+    subject: Subject
+    shared: bytes
+
+    def method(self) -> Method:
+        """A fresh instance that was given what `fit` learnt, as after a restart."""
+        made = self.subject.new()
+        made.shared = load(self.shared)
+        return made
+
+
+class Trial:
+    """A method and a model. `learnt` is fitted once, on everybody."""
+
+    def __init__(self, subject: Subject, lm: LM) -> None:
+        self.subject, self.lm = subject, lm
+
+    @cached_property
+    def learnt(self) -> Learnt:
+        method = self.subject.new()
+        method.fit(EVERYBODY, self.lm)
+        return Learnt(self.subject, dump(method.shared))
+
+    def method(self) -> Method:
+        """A fresh instance that knows what `fit` learnt."""
+        return self.learnt.method()
+
+    def enrolled(self, *users: User) -> list[State]:
+        """The states of `users`, learnt together by a fresh instance."""
+        return self.method().enroll(users, self.lm)
+
+    def bent(self, state: State, request: Request) -> Request | Reply:
+        return self.method().personalize(state, request, self.lm)
+
+    def narrow(self, can: Iterable[str]) -> LM:
+        """The same model, which can no more than this."""
+        return Watched(self.lm, can) if isinstance(self.lm, LocalLM) else ScriptedLM(can=can)
+
+    def answer(self, bent: Request | Reply) -> Reply:
+        return bent if isinstance(bent, Reply) else self.lm.generate([bent])[0]
+
+
+def same_states(some: Sequence[State], others: Sequence[State]) -> bool:
+    """Whether states agree: texts, numbers and records exactly, arrays and adapters within RTOL and ATOL."""
+    return len(some) == len(others) and all(_same(one, other) for one, other in zip(some, others, strict=True))
+
+
+def _same(one: State, other: State) -> bool:
+    exact = (one.text, dict(one.numbers), one.records) == (other.text, dict(other.numbers), other.records)
+    return exact and _near(arrays_of(one), arrays_of(other)) and same_states(one.parts, other.parts)
+
+
+def arrays_of(state: State) -> dict[Any, np.ndarray]:
+    """Every array of a state by its place."""
+    made: dict[Any, np.ndarray] = dict(state.arrays)
+    if state.adapter:
+        made["adapter", "scale"] = np.array(state.adapter.scale)
+        made |= {(path, i): factor for path, pair in state.adapter.modules.items() for i, factor in enumerate(pair)}
+    return made
+
+
+def _near(some: dict[Any, np.ndarray], others: dict[Any, np.ndarray]) -> bool:
+    if some.keys() != others.keys():
+        return False
+    return all(some[k].shape == others[k].shape and np.allclose(some[k], others[k], RTOL, ATOL) for k in some)
+
+
+def texts_of(state: State) -> str:
+    """Everything in a state that is text."""
+    own = [state.text, *(part for record in state.records for part in (record.prompt, record.answer))]
+    return "\n".join([*own, *map(texts_of, state.parts)])
+
+
+def earlier(user: User, record: Record) -> User:
+    """The user as they were before `record`."""
+    return User(user.id, user.records.before(record))
