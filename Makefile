@@ -40,10 +40,10 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "idiolect needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
 
-# torch comes first and alone, so that the index without CUDA is asked for nothing else
+# torch comes first and alone, so that the index without CUDA is asked for nothing else; -qq: an index out of reach is no news
 $(VENV)/.torch: constraints.txt | $(BIN)/python
 	@echo "== Installing torch (some 200 MB; a minute or two) =="
-	$(PIP) install --quiet --retries 1 --extra-index-url $(TORCH_INDEX) torch -c constraints.txt
+	$(PIP) install -qq --no-deps --retries 1 --extra-index-url $(TORCH_INDEX) torch -c constraints.txt
 	@touch $@
 
 $(VENV)/.demo: pyproject.toml constraints.txt $(VENV)/.torch

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from transformers import LlamaForCausalLM
 
-CONSTANT = 0.1  # in coordinate 0 of every embedding: with it a head can attend by distance alone; the tied output cannot see it
+SPREAD = 0.5  # of embeddings: large beside a step of training, which would wash small ones away with all that is drawn here
+CONSTANT = 5 * SPREAD  # in coordinate 0 of every embedding: with it a head can attend by distance alone; the tied output cannot see it
 SHARP, MATCH, COPY = 5.0, 30.0, 4.0  # logits of the distance, of a match; size of what is written, in embeddings
 
 
@@ -23,13 +24,16 @@ def plant(model: LlamaForCausalLM, seed: int = 0) -> None:
         block.mlp.down_proj.weight.zero_()
     config = model.config
     head = config.hidden_size // config.num_attention_heads
-    half, spread = head // 2, config.initializer_range
+    half = head // 2
     drawn = torch.Generator().manual_seed(seed)
     slots, tokens = slice(1, 1 + head), slice(1 + head, config.hidden_size)  # coordinates: previous token | own token
     embedding = model.model.embed_tokens.weight
+    embedding.mul_(SPREAD / config.initializer_range)
     embedding[:, 0], embedding[:, slots] = CONSTANT, 0.0
+    embedding.register_hook(lambda grad: torch.cat([torch.zeros_like(grad[:, : 1 + head]), grad[:, 1 + head :]], dim=1))
+    model.model.norm.weight.fill_(config.initializer_range / SPREAD)  # the tied output then says as little as ever
     rms = embedding.pow(2).mean(dim=1).sqrt().mean()
-    constant, unit = CONSTANT / rms, spread / rms  # of the normalized stream
+    constant, unit = CONSTANT / rms, SPREAD / rms  # of the normalized stream
     rates = config.rope_parameters["rope_theta"] ** (-torch.arange(half) / half)  # radians a token
     features = _orthonormal(head, config.hidden_size - 1 - head, drawn)
 
@@ -42,7 +46,7 @@ def plant(model: LlamaForCausalLM, seed: int = 0) -> None:
         matrix[:head] = 0.0
         matrix[:head, 0] = row * size
     _set(first.v_proj.weight, slice(0, head), tokens, features)
-    first.o_proj.weight[slots, :head] = torch.eye(head) * spread / unit
+    first.o_proj.weight[slots, :head] = torch.eye(head) * SPREAD / unit
 
     second = model.model.layers[1].self_attn
     slow = 14  # pairs that hardly turn within the window: what they hold is compared at any distance
@@ -56,7 +60,7 @@ def plant(model: LlamaForCausalLM, seed: int = 0) -> None:
         second.q_proj.weight[at + rows, 1 + head :] = features[: len(rows)] * size
         second.k_proj.weight[at + rows, 1 : 1 + len(rows)] = torch.eye(len(rows)) * size
         _set(second.v_proj.weight, own, tokens, copied)
-        second.o_proj.weight[tokens, own] = copied.T * COPY * spread / unit
+        second.o_proj.weight[tokens, own] = copied.T * COPY * SPREAD / unit
 
 
 def _orthonormal(rows: int, columns: int, drawn: torch.Generator) -> Tensor:

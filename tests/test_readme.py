@@ -76,7 +76,9 @@ def test_the_python_runs_from_top_to_bottom(capsys):
 def test_options_named_in_the_text_are_options_of_the_command():
     named = set(re.findall(r"`(--[a-z-]+)", README)) | set(re.findall(r"\s(--[a-z-]+)", "\n".join(commands())))
     known = "\n".join(path.read_text() for path in (ROOT / "idiolect" / "cli").glob("*.py"))
-    assert all(f'"{option}"' in known or re.search(rf"^    {option[2:].replace('-', '_')}: ", known, flags=re.MULTILINE) for option in named)
+    assert all(
+        f'"{option}"' in known or re.search(rf"^    {option[2:].replace('-', '_')}: ", known, flags=re.MULTILINE) for option in named
+    )
 
 
 def drawn() -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_format
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -16,7 +17,6 @@ from idiolect.cli import options, show
 from idiolect.cli.opening import named, open_method, open_model, open_users, writing
 from idiolect.errors import StoreError
 from idiolect.method import Assistant, Method
-from idiolect.models.lm import LM
 from idiolect.types import Record, User
 from idiolect.types import ask as asking
 
@@ -38,7 +38,7 @@ def fit(
     answer: options.AnswerColumn = None,
     time: options.TimeColumn = None,
 ) -> None:
-    """Learn the people of FILE with one method and keep what was learnt. Fit again with new records: old ones stay.
+    """Keep the people of FILE, and learn everybody kept with one method: what they teach together, and what each teaches alone.
 
     Example: idiolect fit history.jsonl --method oppu
     """
@@ -48,20 +48,19 @@ def fit(
     with opened(store) as kept, show.progress() as bars:
         for one in bars.track(users, description="Keeping records"):
             kept.add(one.id, one.records)
-        everyone = [kept.user(one.id) for one in users]
+        everyone = [kept.user(user_id) for user_id in kept.users()]  # not only of FILE: states stand on what all teach together
         together = bars.add_task("What people teach together", total=1)
         assistant.fit(everyone)
-        kept.save_shared(name, configured(lm, chosen), chosen.shared)
+        kept.save_shared(name, configured(model, chosen), chosen.shared)
         bars.advance(together)
         alone = bars.add_task("What each teaches alone", total=len(everyone))
         for at in range(0, len(everyone), TOGETHER):
             some = everyone[at : at + TOGETHER]
             for one, state in zip(some, assistant.enroll(some), strict=True):
-                kept.save(one.id, name, configured(lm, chosen), state, one.records.digest)
+                kept.save(one.id, name, configured(model, chosen), state, one.records.digest)
             bars.advance(alone, len(some))
     show.say(f"{show.count(len(everyone), 'user')} learnt with {method} on {lm.name}, kept in {store}.")
-    shown = f" --store {store}" if store != options.STORE else ""
-    show.next_step("Ask for one of them:", f"idiolect ask {everyone[0].id!r} 'QUESTION'{shown or f' --store {store}'}")
+    show.next_step("Ask for one of them:", f"idiolect ask {shlex.quote(users[0].id)} 'QUESTION' --store {shlex.quote(str(store))}")
 
 
 def ask(
@@ -147,9 +146,9 @@ def opened(path: Path, must_exist: bool = False) -> Store:
     return Store(path)
 
 
-def configured(lm: LM, method: Method) -> dict[str, Any]:
-    """What a state hangs on: the method's settings, and the model it was learnt with."""
-    return {"model": lm.name, **method.config}
+def configured(model: str, method: Method) -> dict[str, Any]:
+    """What a state hangs on: the method's settings, and the model it was learnt with, as `--model` names it."""
+    return {"model": model, **method.config}
 
 
 def learnt(user_id: str, users: Sequence[User], method: str, model: str) -> tuple[Assistant, User]:
@@ -165,7 +164,7 @@ def stored(user_id: str, store: Path, method: str | None, model: str | None) -> 
     """An assistant that knows this person as a store does: the latest state, of this method and model where they are given."""
     with opened(store, must_exist=True) as kept:
         person = named(user_id, [kept.user(known) for known in kept.users() if known == user_id] or [User(known) for known in kept.users()])
-        states = [one for one in kept.provenance(user_id) if method in (None, one.method) and model in (None, one.config["model"])]
+        states = [one for one in kept.provenance(user_id) if method in (None, one.method) and model in (None, one.config.get("model"))]
         if not states:
             wanted = " with ".join(filter(None, (method, model))) or "any method"
             raise StoreError(f"{user_id!r} was not learnt by {wanted}; run `idiolect fit --store {store}` with it first")

@@ -13,7 +13,7 @@ from idiolect.evaluation.comparison import Comparison, Figure, Row
 from idiolect.evaluation.intervals import Interval
 
 WIDE = 110  # columns from which all costs fit
-FULL = 138  # and the intervals of changes too
+FULL = 150  # and the intervals of changes too
 STYLES = {"yes": "bold green", "in part": "green", "no": "yellow", "worse": "red", "failed": "red", "skipped": "dim", "no gain": "dim"}
 
 

@@ -16,6 +16,17 @@ def clean(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+def disarmed(text: str, special: Sequence[str]) -> str:
+    """`text` in which no special token is spelt: a zero-width space stands after its first character.
+
+    What a person wrote must not open a turn or end one; a chat template is read whole, marks and contents alike.
+    """
+    for token in special:
+        if len(token) > 1:
+            text = text.replace(token, f"{token[0]}\u200b{token[1:]}")
+    return text
+
+
 def render(tokenizer: Any, messages: Sequence[Message]) -> str:
     """The text up to where the answer begins.
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from idiolect.errors import ModelError
-from idiolect.models.chat import clean, render
+from idiolect.models.chat import clean, disarmed, render
 from idiolect.types import Message
 
 ELLIPSIS = " ... "  # stands where the middle of a question was left out
@@ -38,6 +38,8 @@ class Encoder:
 
     def __init__(self, tokenizer: Any, window: int) -> None:
         self.tokenizer, self.window = tokenizer, window
+        added = (token.content for token in tokenizer.added_tokens_decoder.values() if token.special)
+        self.special = sorted({*tokenizer.all_special_tokens, *added}, key=len, reverse=True)
 
     def prompt(self, messages: Sequence[Message], room: int) -> Encoded:
         """The messages in at most `room` tokens.
@@ -45,7 +47,7 @@ class Encoder:
         Left out first: the start of the system message; then whole earlier exchanges, oldest first;
         then the middle of the question. Raises ModelError where not even the roles' markers fit.
         """
-        kept = [Message(message.role, clean(message.content)) for message in messages]
+        kept = [Message(message.role, disarmed(clean(message.content), self.special)) for message in messages]
         ids = self._render(kept)
         whole = len(ids)
         if len(ids) > room and kept[0].role == "system":
@@ -76,7 +78,7 @@ class Encoder:
 
     def tokens(self, text: str) -> list[int]:
         """Token ids of `text` alone, no special tokens added."""
-        return list(self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+        return list(self.tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False)["input_ids"])
 
     def _render(self, messages: Sequence[Message]) -> list[int]:
         plain = not getattr(self.tokenizer, "chat_template", None)  # a template writes its own special tokens
@@ -99,7 +101,9 @@ class Encoder:
     def _spans(self, text: str) -> list[tuple[int, int]]:
         """Where each token of `text` begins and ends, in characters."""
         if getattr(self.tokenizer, "is_fast", False):
-            made = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+            made = self.tokenizer(
+                text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True, verbose=False
+            )
             return [(int(start), int(end)) for start, end in made["offset_mapping"]]
         count = len(self.tokens(text))  # a tokenizer without offsets: as if all tokens were equally long
         edges = [len(text) * i // max(count, 1) for i in range(count + 1)]

@@ -21,6 +21,8 @@ from idiolect.models.lm import LM
 from idiolect.training.vectors import height, last_states
 from idiolect.types import Floats, Record, Request, State, Steering, User, ask
 
+ROUNDING = 1e-3  # nats; of strengths that are no further apart the weakest is taken, so that company cannot change the choice
+
 
 @dataclass
 class StyleVector(Method):
@@ -68,4 +70,5 @@ class StyleVector(Method):
         bent = [ask(record.prompt).bent(steering=[Steering(layer, s * vector)] if s else []) for s, record in tries]
         scores = lm.score(bent, [record.answer or " " for _, record in tries])
         nats = {s: sum(score.nats for score, (other, _) in zip(scores, tries, strict=True) if other == s) for s in self.strengths}
-        return max(self.strengths, key=lambda s: nats[s])
+        best = max(nats.values())
+        return min((s for s in self.strengths if not nats[s] < best - ROUNDING), key=abs)

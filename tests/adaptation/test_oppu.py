@@ -95,7 +95,7 @@ def test_an_adapter_that_learnt_nothing_gives_the_logits_of_the_model_to_the_bit
 
 
 def test_what_a_person_wrote_becomes_likelier_under_their_own_adapter_than_under_anothers(llama):
-    method = OPPU(k=0, rank=8, epochs=12, lr=1e-2)
+    method = OPPU(k=0, rank=8, epochs=8, lr=1e-2)
     ann, bob = method.enroll([ANN, BOB], llama.lm)
     asked = ask(ANN.records[2].prompt)
     own, other = (sum(answer_nats(llama.lm, method.personalize(state, asked, llama.lm), ANN)) for state in (ann, bob))

@@ -57,7 +57,7 @@ def test_a_request_gets_the_persons_vectors_and_no_text(llama):
 
 
 def test_what_a_person_wrote_becomes_likelier_than_under_the_generic_prefix(llama):
-    method = fitted(llama.lm, (BOB,), lr=3e-2, epochs=8)
+    method = fitted(llama.lm, (BOB,), lr=5e-2, epochs=4)
     ann, nobody = method.enroll([ANN, NOBODY], llama.lm)
     asked, answers = [ask(record.prompt) for record in ANN.records], [record.answer for record in ANN.records]
     own, generic = (

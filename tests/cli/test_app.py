@@ -183,6 +183,15 @@ def test_fitting_again_adds_records_and_forgets_none(run, small, history, column
     assert run("fit", history, *words).code == 0
     with Store(tmp_path / "people.db") as store:
         assert len(store.user("ann").records) == 11 and len(store.user("bob").records) == 10
+        assert store.provenance("bob")[0].created > 0 and len(store.provenance("ann")) == 1
+
+
+def test_people_kept_from_before_are_learnt_again_with_the_new_ones(run, small, history, columns, tmp_path):
+    words = ("--method", "soft_prompt:length=2:epochs=1", "--model", small, "--store", "people.db")
+    assert run("fit", history, *columns, *words).code == 0
+    (tmp_path / "more.jsonl").write_text('{"user": "dee", "time": 1, "prompt": "Title?", "answer": "Of streets"}\n')
+    said = run("fit", "more.jsonl", *words)
+    assert said.code == 0 and "4 users learnt" in said.out and "idiolect ask dee" in said.err
 
 
 def test_a_method_that_was_not_fitted_is_named_with_the_way_out(run, small, history, columns):

@@ -54,6 +54,14 @@ def is_refused_by_a_model_that_lacks_a_need(trial: Trial) -> None:
             Assistant(trial.narrow(method.needs - {need}), method)
 
 
+def bends_in_the_way_it_needs(trial: Trial) -> None:
+    """What a model must be able to do is done: once fitted, a person with records gets every bend that is asked for."""
+    bent = trial.bent(trial.enrolled(ANN)[0], question())
+    if isinstance(bent, Request):
+        asked = trial.subject.new().needs - {"train", "logprobs"}  # these are for learning
+        assert bent.needs == asked, f"the model must be able to do {sorted(asked)}, and {sorted(bent.needs)} was used"
+
+
 def tells_nothing_of_nobody(trial: Trial) -> None:
     """No records: at the input level exactly the plain prompt, at the others an answer."""
     for asked in (question(), conversation()):

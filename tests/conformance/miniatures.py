@@ -88,6 +88,13 @@ class Greedy(Latest):
 
 
 @dataclass
+class Claims(Latest):
+    """Needs what it never uses."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({"steering"})
+
+
+@dataclass
 class Chatty(Latest):
     """Tells something of a person of whom nothing is known."""
 

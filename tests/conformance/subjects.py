@@ -19,11 +19,11 @@ from idiolect.types import Record, Reply, Request, State, User
 from tests.conformance.people import EVERYBODY
 from tests.tiny_models import Watched
 
-TRAINING = {"epochs": 1, "newest": 3, "shared_pairs": 6}
+TRAINING = {"epochs": 2, "newest": 4, "shared_pairs": 6}  # several steps: after a single one, Adam's move hides how long the gradient was
 SMALL: dict[str, dict[str, Any]] = {  # keywords that make a row cheap on a tiny model; a row that is not here runs as it comes
     "pag": {"newest": 3, "summary_tokens": 6},
-    "soft_prompt": {**TRAINING, "length": 2},
-    "oppu": {**TRAINING, "rank": 2},
+    "soft_prompt": {**TRAINING, "batch": 2, "length": 2},
+    "oppu": {**TRAINING, "batch": 2, "rank": 2},
     "one4all": {**TRAINING, "rank": 2},
     "style_vector": {"newest": 4, "answer_tokens": 4, "strengths": (1.0, 2.0)},  # without 0, so that it always steers
     "best_of": {"drawn": 2},

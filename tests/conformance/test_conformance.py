@@ -56,6 +56,11 @@ def test_it_is_refused_by_a_model_that_lacks_a_need(trial):
 
 
 @of(SUBJECTS)
+def test_it_bends_in_the_way_it_says_it_needs(trial):
+    checks.bends_in_the_way_it_needs(trial)
+
+
+@of(SUBJECTS)
 def test_without_records_nothing_is_told(trial):
     checks.tells_nothing_of_nobody(trial)
 

@@ -10,7 +10,9 @@ from idiolect.models.lm import LM
 from idiolect.models.scripted import ScriptedLM
 from idiolect.types import History, Record, Request, State, User
 
-WORDS = "amber birch cedar dune ember fjord grove heath islet jetty knoll lagoon marsh north oasis prairie quarry ridge slope tundra".split()
+WORDS = (
+    "amber birch cedar dune ember fjord grove heath islet jetty knoll lagoon marsh north oasis prairie quarry ridge slope tundra".split()
+)
 
 
 def crowd(people: int = 12, records: int = 10) -> list[User]:

@@ -55,7 +55,8 @@ def test_everyone_is_paired_with_another_and_every_history_is_used_once() -> Non
 
 def test_nobody_stands_in_for_a_coauthor_where_somebody_else_can() -> None:
     splits = [
-        Split(user.id, History([*user.records, Record("joint", f"paper {i // 2}", 3.5, f"p{i // 2}")]), ()) for i, user in enumerate(crowd(12))
+        Split(user.id, History([*user.records, Record("joint", f"paper {i // 2}", 3.5, f"p{i // 2}")]), ())
+        for i, user in enumerate(crowd(12))
     ]
     for seed in range(10):
         others = pair(splits, seed)

@@ -42,7 +42,9 @@ def test_a_text_equal_to_the_history_is_at_distance_zero() -> None:
 
 
 def test_a_text_in_ones_own_manner_is_nearer_than_one_in_anothers() -> None:
-    style = Style([user("a", "fix: parser", "add: tests", "fix: docs"), user("b", "We Ship It Today!", "You Will Love This!"), user("c", "ok", "no")])
+    style = Style(
+        [user("a", "fix: parser", "add: tests", "fix: docs"), user("b", "We Ship It Today!", "You Will Love This!"), user("c", "ok", "no")]
+    )
     assert style.distance("add: parser", "a") < style.distance("add: parser", "b")
     assert style.distance("We Love It!", "b") < style.distance("We Love It!", "a")
 

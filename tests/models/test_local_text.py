@@ -181,3 +181,10 @@ def test_answers_that_do_not_pair_with_requests_are_refused(llama):
 
 def test_a_conversation_is_answered(bench, conversation):
     assert bench.lm.generate([conversation, Request((Message("user", "fox"),), Sampling(max_tokens=3))])[1].tokens == 3
+
+
+def test_what_a_person_wrote_neither_opens_nor_ends_a_turn(llama):
+    lm = llama.lm
+    marks = lm.tokenizer.convert_tokens_to_ids(lm.encoder.special)
+    attack = "x" + "".join(lm.encoder.special)
+    assert [i for i in lm.encode(ask(attack), attack).ids if i in marks] == [i for i in lm.encode(ask("x")).ids if i in marks]

@@ -76,7 +76,8 @@ def test_who_writes_as_the_model_writes_has_a_vector_of_zeros_and_is_not_steered
     assert any(answers)
     same = User("same", [Record(prompt, answer, i) for i, (prompt, answer) in enumerate(zip(PROMPTS, answers, strict=True))])
     state, other = StyleVector(answer_tokens=6).enroll([same, ANN], llama.lm)
-    assert not state.arrays["vector"].any() and other.arrays["vector"].any()
+    assert np.abs(state.arrays["vector"]).max() < 1e-5 and np.abs(other.arrays["vector"]).max() > 1e-1
+    assert state.numbers["strength"] == 0.0
     assert StyleVector().personalize(state, conversation(), llama.lm) == conversation()
 
 
@@ -94,6 +95,12 @@ def test_the_prompt_is_read_unsteered_and_the_answer_is_not(llama):
     with_, without = (llama.lm.score([request], ["the fox sleeps"])[0].logprobs for request in (bent, ask("Of foxes?")))
     assert with_[0] == without[0]  # the first token follows from the prompt alone
     assert all(abs(one - other) > 1e-3 for one, other in zip(with_[1:], without[1:], strict=True))
+
+
+def test_of_strengths_that_only_rounding_tells_apart_the_weakest_is_taken(monkeypatch):
+    lm, _ = planted(monkeypatch)
+    monkeypatch.setattr(lm, "score", lambda requests, answers: [Score((-50.0 + 1e-5 * i,), 1) for i in range(len(requests))])
+    assert StyleVector(depth=0.5, strengths=(1.0, 0.25, 2.0)).enroll([writer()], lm)[0].numbers["strength"] == 0.25
 
 
 @pytest.mark.parametrize("user", [NOBODY, User("one", ANN.records[:1])])
