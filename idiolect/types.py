@@ -12,7 +12,7 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from idiolect.errors import RequestError
+from idiolect.errors import DataError, RequestError
 
 Floats = NDArray[np.floating[Any]]
 
@@ -40,6 +40,8 @@ class Record:
     id: str = ""
 
     def __post_init__(self) -> None:
+        if not math.isfinite(self.time):
+            raise DataError(f"a record's time is a finite number, not {self.time}: without one there is no earlier and later")
         if not self.id:
             object.__setattr__(self, "id", digest(self.prompt, self.answer, repr(float(self.time))))
 

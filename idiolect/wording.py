@@ -82,5 +82,6 @@ def _frequent(words: list[str], least: int, most: int = 3) -> list[str]:
 
 _COMMON = frozenset(
     "about after also been before being between both does each from have into more most much only other over same some such than that "
-    "their them then there these they this those through under using very was were what when where which while will with without would your".split()
+    "their them then there these they this those through under using very was were what when where which while will with without would "
+    "your".split()
 )

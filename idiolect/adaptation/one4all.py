@@ -28,13 +28,13 @@ class One4All(Method):
     """One LoRA of `rank` on `modules`, trained on at most `shared_pairs` pairs of all users; `k` records are quoted."""
 
     needs: ClassVar[frozenset[str]] = frozenset({"adapters", "train"})
-    k: int = 4
+    k: int = 2
     rank: int = 16
     modules: tuple[str, ...] = ("q_proj", "v_proj")
     lr: float = 2e-3
-    epochs: int = 3
+    epochs: int = 2
     newest: int = 32
-    shared_pairs: int = 768
+    shared_pairs: int = 512
     seed: int = 0
 
     def fit(self, users: Sequence[User], lm: LM) -> None:

@@ -29,14 +29,14 @@ class OPPU(Method):
     """LoRA of `rank` on `modules`; questions are told `k` earlier records, in training as in use."""
 
     needs: ClassVar[frozenset[str]] = frozenset({"adapters", "train"})
-    k: int = 2
+    k: int = 1
     rank: int = 8
     modules: tuple[str, ...] = ("q_proj", "v_proj")
     lr: float = 2e-3
-    epochs: int = 3
+    epochs: int = 2
     batch: int = 4
-    newest: int = 32
-    shared_pairs: int = 512
+    newest: int = 24
+    shared_pairs: int = 384
     seed: int = 0
 
     def fit(self, users: Sequence[User], lm: LM) -> None:

@@ -28,10 +28,10 @@ class SoftPrompt(Method):
     needs: ClassVar[frozenset[str]] = frozenset({"prefix", "train"})
     length: int = 8
     lr: float = 1e-2
-    epochs: int = 4
+    epochs: int = 3
     batch: int = 4
-    newest: int = 32
-    shared_pairs: int = 512
+    newest: int = 24
+    shared_pairs: int = 384
     seed: int = 0
 
     def fit(self, users: Sequence[User], lm: LM) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from html import escape
 from io import StringIO
 from typing import Any
@@ -20,6 +21,7 @@ INK, MUTED, LINE, OWN, OTHER = "#101010", "#707070", "#d0d0d0", "#1060c0", "#c06
 PAGE = {INK: "var(--ink)", MUTED: "var(--muted)", LINE: "var(--line)", OWN: "var(--own)", OTHER: "var(--other)"}
 STYLE = {
     "svg.fonttype": "none",
+    "svg.hashsalt": "idiolect",
     "font.size": 10,
     "axes.edgecolor": LINE,
     "axes.labelcolor": MUTED,
@@ -37,6 +39,14 @@ HEIGHT, HEAD = 0.42, 1.25  # inches: of a method's line, and of what stands abov
 LABEL = 14  # pixels between two labels
 
 
+@contextmanager
+def _style() -> Iterator[None]:
+    """Matplotlib takes colours and the reading of "$" from these settings when a text is made, so a plot is drawn inside them whole."""
+    with need("matplotlib", "the report").rc_context(STYLE):
+        yield
+
+
+@_style()
 def quality(comparison: Comparison) -> str:
     """Every method's figure with its interval, with own and with another's history; beside it the paired change against Plain."""
     rows, metric = comparison.done, comparison.metric
@@ -55,6 +65,7 @@ def quality(comparison: Comparison) -> str:
     return _svg(figure, "quality", f"{metric.label} of each method with 95 % intervals: {'; '.join(said)}.")
 
 
+@_style()
 def cost(comparison: Comparison) -> str:
     """Improvement over Plain against the seconds that a person costs."""
     rows, metric = [row for row in comparison.done if row.costs], comparison.metric
@@ -71,7 +82,7 @@ def cost(comparison: Comparison) -> str:
     axes.xaxis.set_minor_locator(ticker.NullLocator())
     axes.axhline(0, color=MUTED, linewidth=1)
     axes.grid(axis="y")
-    axes.margins(x=0.18)
+    axes.set_xlim(min(x for x, _ in points) / 2, max(x for x, _ in points) * 3)  # a decade or nearly, and room for names
     axes.set_xlabel(f"seconds for one person's first {QUERIES} queries, enrolment included (logarithmic)")
     axes.set_ylabel(f"improvement over Plain, {metric.label}")
     _labels(axes, points, [show.name(row.name, 24) for row in rows])
@@ -79,6 +90,7 @@ def cost(comparison: Comparison) -> str:
     return _svg(figure, "cost", f"Improvement over Plain against seconds a person: {'; '.join(said)}.")
 
 
+@_style()
 def people(comparison: Comparison) -> str:
     """One dot for each person: how much better or worse each method is for them than Plain."""
     rows = [row for row in comparison.done if row.changes]
@@ -98,10 +110,9 @@ def people(comparison: Comparison) -> str:
 
 
 def _canvas(lines: int, panels: int) -> tuple[Any, Any]:
-    matplotlib, made = need("matplotlib", "the report"), need("matplotlib.figure", "the report")
-    with matplotlib.rc_context(STYLE):
-        figure = made.Figure(figsize=(9.6, HEAD + HEIGHT * max(lines, 2)), layout="constrained")
-        return figure, figure.subplots(1, panels, sharey=panels > 1)
+    size = (9.6, HEAD + HEIGHT * max(lines, 2))
+    figure = need("matplotlib.figure", "the report").Figure(figsize=size, layout="constrained")
+    return figure, figure.subplots(1, panels, sharey=panels > 1)
 
 
 def _dots(axes: Any, y: int, own: Interval, other: Interval | None) -> None:
@@ -160,8 +171,7 @@ def _labels(axes: Any, points: Sequence[tuple[float, Interval]], names: Sequence
 def _svg(figure: Any, salt: str, alt: str) -> str:
     """The figure for a page: no addresses, ids of its own, the page's colours and font, and `alt` for who cannot see it."""
     drawn = StringIO()
-    with need("matplotlib", "the report").rc_context({**STYLE, "svg.hashsalt": salt}):
-        figure.savefig(drawn, format="svg", transparent=True, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    figure.savefig(drawn, format="svg", transparent=True, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = drawn.getvalue()
     text = re.sub(r' xmlns(:xlink)?="[^"]*"', "", text[text.index("<svg") :])
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"| height="[^"]*pt"', r"\1", text, count=2)

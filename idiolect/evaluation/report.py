@@ -79,7 +79,7 @@ def _facts(comparison: Comparison, row: Row) -> list[tuple[str, str, str]]:
     if figure and figure.gain:
         made.append(("better than Plain by", show.number(abs(figure.gain.value), metric.decimals), metric.label))
     if figure and figure.personal:
-        made.append(("better than with another's history by", show.number(abs(figure.personal.value), metric.decimals), metric.label))
+        made.append(("own beats another's by", show.number(abs(figure.personal.value), metric.decimals), metric.label))
     if row.changes:
         made.append(("better for", f"{sum(change > 0 for change in row.changes)} of {len(row.changes)}", "people"))
     if row.costs:

@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 from idiolect.errors import ModelError
 from idiolect.types import Reply, Request, Score
 
+# "steering" means that activations can be read and moved, "train" that the weights are within reach
 CAPABILITIES = frozenset({"logprobs", "adapters", "prefix", "steering", "guide", "train", "images"})
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from idiolect.evaluation.compare import compare
+from idiolect.evaluation.comparison import Comparison
+from idiolect.evaluation.tasks import Task
 from idiolect.method import Method
 from idiolect.models.lm import LM
 from idiolect.models.scripted import ScriptedLM
@@ -77,3 +81,12 @@ class Harmful(Method):
 def model() -> ScriptedLM:
     """A model that repeats what it is told, and finds likely what resembles it."""
     return ScriptedLM(echo)
+
+
+TEXT = Task("invented", "text", "what invented people say", lambda _: crowd())
+
+
+def compared(*methods: Method, users: Sequence[User] | None = None, lm: LM | None = None, folder: Path | None = None) -> Comparison:
+    """The crowd compared with these methods, each named by its class."""
+    named = [(type(method).__name__, method) for method in methods]
+    return compare(users or crowd(), lm or model(), named, TEXT, folder=folder)
