@@ -59,6 +59,10 @@ class History(Sequence[Record]):
         """The records strictly earlier than `record`: all that may be shown or taught where `record` is asked for."""
         return self[: bisect_left(self._times, record.time)]
 
+    def newest(self, count: int) -> History:
+        """The latest `count` records."""
+        return self[max(0, len(self) - count) :]
+
     @property
     def digest(self) -> str:
         """Names the content: equal histories, and only they, share it."""

@@ -51,7 +51,9 @@ def report(lm: LocalLM, name: str, people: Sequence[User]) -> None:
     for k in (0, 1, 2, 4, 8):
         cells = [f"{bits(lm, [told(t, newest(h, k)) for t, h in zip(targets, side, strict=True)], targets):.3f}" for side in (own, others)]
         print(f"| {k} | {' | '.join(cells)} |")
-    cells = [f"{bits(lm, [ask(t.prompt).told(describe(h)) for t, h in zip(targets, side, strict=True)], targets):.3f}" for side in (own, others)]
+    cells = [
+        f"{bits(lm, [ask(t.prompt).told(describe(h)) for t, h in zip(targets, side, strict=True)], targets):.3f}" for side in (own, others)
+    ]
     print(f"| a counted profile | {' | '.join(cells)} |")
     print("\n| answer | ROUGE-1 | ROUGE-L |\n|---|---|---|")
     for k in (0, 4):

@@ -158,7 +158,8 @@ def draw_manner(rng: random.Random) -> Callable[[str], str]:
     start, number = rng.choice(tags), rng.randint(1, 9000)
     fronts: list[Callable[[str], str]] = [
         lambda t: t, lambda t: t, lambda t: t, lambda t: f"{start}: {t}", lambda t: f"[{start}] {t}", lambda t: f"{emoji} {t}",
-        lambda t: f"{start}({word}): {t}", lambda t: f"{start.upper()}-{number + rng.randint(0, 50)}: {t}", lambda t: f"{rng.choice(tags)}: {t}",
+        lambda t: f"{start}({word}): {t}", lambda t: f"{rng.choice(tags)}: {t}",
+        lambda t: f"{start.upper()}-{number + rng.randint(0, 50)}: {t}",
     ]  # fmt: skip
     cases: list[Callable[[str], str]] = [
         lambda t: t, lambda t: t, str.lower, str.title, lambda t: t[:1].upper() + t[1:], lambda t: t[:1].lower() + t[1:], str.upper,
@@ -187,7 +188,10 @@ def exercise(rng: random.Random, records: Sequence[Record]) -> Chat:
         pairs = dict(zip(made[:14], made[14:28], strict=False))
         listed = "\n".join(f"About: {key}\nWrote: {value}" for key, value in pairs.items())
         asked_keys = rng.sample(list(pairs), 7)
-        return [Message("system", listed), *(turn for key in asked_keys for turn in (Message("user", key), Message("assistant", pairs[key])))]
+        return [
+            Message("system", listed),
+            *(turn for key in asked_keys for turn in (Message("user", key), Message("assistant", pairs[key]))),
+        ]
     if kind == 4:  # which of the quoted records was about this
         quoted = [replace(r, time=float(i)) for i, r in enumerate(rng.sample(records, rng.randint(2, 6)))]
         return [Message("system", quote(quoted)), *(turn for r in rng.sample(quoted, 2) for turn in _exchange(r))]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import time
 from collections.abc import Iterator
 from itertools import islice
@@ -200,7 +199,9 @@ def export(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--corpora", type=Path, required=True, help="folder with acl_titles, git_commits, blog_18f, peps and the dialogue sets")
+    parser.add_argument(
+        "--corpora", type=Path, required=True, help="folder with acl_titles, git_commits, blog_18f, peps and the dialogue sets"
+    )
     parser.add_argument("--work", type=Path, default=Path("runs/tiny"), help="vocabulary and checkpoints go here")
     parser.add_argument("--export", type=Path, help="where the finished model is written")
     parser.add_argument("--seconds", type=float, default=5400)

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from idiolect.method import Method
 from idiolect.models.lm import LM
-from idiolect.retrieval import RANKERS
+from idiolect.retrieval import rank
 from idiolect.types import Reply, Request, Score, State
 from idiolect.wording import quote
 
@@ -29,7 +29,7 @@ class BestOf(Method):
     less: float = 0.5
 
     def personalize(self, state: State, request: Request, lm: LM) -> Request | Reply:
-        near = RANKERS[self.ranker](state.records).search(request.question, self.k)
+        near = rank(state.records, self.ranker).search(request.question, self.k)
         if not near:
             return request
         told = request.told(quote(near), because=near)

@@ -92,7 +92,7 @@ class Phases:
             self._begun += 1
             self._bars.update(self._methods, completed=self._begun - 1, description=f"methods: {method}")
             if not self._bars.console.is_terminal:
-                show.note(f"{method} ...")
+                show.note(f"{method}: {what}" if done == of else f"{method} ...")
         if (method, what) != self._now:
             if self._phase is not None:
                 self._bars.remove_task(self._phase)

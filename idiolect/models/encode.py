@@ -101,9 +101,7 @@ class Encoder:
     def _spans(self, text: str) -> list[tuple[int, int]]:
         """Where each token of `text` begins and ends, in characters."""
         if getattr(self.tokenizer, "is_fast", False):
-            made = self.tokenizer(
-                text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True, verbose=False
-            )
+            made = self.tokenizer(text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True, verbose=False)
             return [(int(start), int(end)) for start, end in made["offset_mapping"]]
         count = len(self.tokens(text))  # a tokenizer without offsets: as if all tokens were equally long
         edges = [len(text) * i // max(count, 1) for i in range(count + 1)]

@@ -36,7 +36,8 @@ def check(lm: LM, needs: frozenset[str], who: str) -> None:
     """Refuse, before anything runs, what `who` needs and the model cannot. Raises ModelError."""
     missing = sorted(needs - lm.can)
     if missing:
+        able = ", ".join(sorted(lm.can)) or "text only"
         raise ModelError(
-            f"{who} needs {', '.join(missing)}, which the model {lm.name!r} cannot do (it can: {', '.join(sorted(lm.can)) or 'text only'}); "
+            f"{who} needs {', '.join(missing)}, which the model {lm.name!r} cannot do (it can: {able}); "
             "choose a local model with --model, or a method that needs less (`idiolect methods`)"
         )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from idiolect.method import Method
 from idiolect.models.lm import LM
-from idiolect.retrieval import RANKERS
+from idiolect.retrieval import rank
 from idiolect.types import Request, State, User, ask
 from idiolect.wording import SUMMARIZE, quote
 
@@ -30,10 +30,10 @@ class PAG(Method):
 
     def enroll(self, users: Sequence[User], lm: LM) -> list[State]:
         writers = [user for user in users if len(user.records)]
-        asked = [ask(SUMMARIZE.format(history=quote(u.records[-self.newest :])), max_tokens=self.summary_tokens) for u in writers]
+        asked = [ask(SUMMARIZE.format(history=quote(u.records.newest(self.newest))), max_tokens=self.summary_tokens) for u in writers]
         written = iter(lm.generate(asked))
         return [State(text=next(written).text.strip() if len(user.records) else "", records=user.records) for user in users]
 
     def personalize(self, state: State, request: Request, lm: LM) -> Request:
-        near = RANKERS[self.ranker](state.records).search(request.question, self.k)
+        near = rank(state.records, self.ranker).search(request.question, self.k)
         return request.told(state.text, because=["profile"]).told(quote(near), because=near)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from idiolect.method import Method
 from idiolect.models.lm import LM
-from idiolect.retrieval import RANKERS
+from idiolect.retrieval import rank
 from idiolect.types import Request, State
 from idiolect.wording import quote
 
@@ -25,5 +25,5 @@ class RAG(Method):
     ranker: str = "bm25"
 
     def personalize(self, state: State, request: Request, lm: LM) -> Request:
-        near = RANKERS[self.ranker](state.records).search(request.question, self.k)
+        near = rank(state.records, self.ranker).search(request.question, self.k)
         return request.told(quote(near), because=near)

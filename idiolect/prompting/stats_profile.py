@@ -21,7 +21,7 @@ class StatsProfile(Method):
     newest: int = 100
 
     def enroll(self, users: Sequence[User], lm: LM) -> list[State]:
-        return [State(text=describe(user.records[-self.newest :])) for user in users]
+        return [State(text=describe(user.records.newest(self.newest))) for user in users]
 
     def personalize(self, state: State, request: Request, lm: LM) -> Request:
         return request.told(state.text, because=["profile"])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from idiolect.errors import MethodError
 from idiolect.retrieval.bm25 import BM25
 from idiolect.retrieval.dense import Dense
 from idiolect.retrieval.fusion import Fusion, fuse
@@ -11,4 +12,12 @@ from idiolect.types import Record
 
 RANKERS: Mapping[str, Callable[[Sequence[Record]], Ranker]] = {"bm25": BM25, "dense": Dense, "recency": Recency, "random": Random}
 
-__all__ = ["BM25", "RANKERS", "Dense", "Fusion", "Random", "Ranker", "Recency", "fuse"]
+
+def rank(records: Sequence[Record], by: str) -> Ranker:
+    """The ranker of that name over these records. Raises MethodError with the names there are."""
+    if by not in RANKERS:
+        raise MethodError(f"no ranker is called {by!r}; there are {', '.join(RANKERS)}")
+    return RANKERS[by](records)
+
+
+__all__ = ["BM25", "RANKERS", "Dense", "Fusion", "Random", "Ranker", "Recency", "fuse", "rank"]

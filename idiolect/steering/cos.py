@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from idiolect.method import Method
 from idiolect.models.lm import LM
-from idiolect.retrieval import RANKERS
+from idiolect.retrieval import rank
 from idiolect.types import Guide, Request, State
 from idiolect.wording import quote
 
@@ -29,7 +29,7 @@ class CoS(Method):
     strength: float = 0.5
 
     def personalize(self, state: State, request: Request, lm: LM) -> Request:
-        near = RANKERS[self.ranker](state.records).search(request.question, self.k)
+        near = rank(state.records, self.ranker).search(request.question, self.k)
         if not near:
             return request
         against = Guide((request,), (1 + self.strength, -self.strength))

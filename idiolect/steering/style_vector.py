@@ -35,7 +35,7 @@ class StyleVector(Method):
     answer_tokens: int = 32
 
     def enroll(self, users: Sequence[User], lm: LM) -> list[State]:
-        kept = [list(user.records[-self.newest :]) for user in users]
+        kept = [list(user.records.newest(self.newest)) for user in users]
         layer = round(self.depth * (height(lm) - 1))
         moves = self._moves([record for records in kept for record in records], layer, lm)
         made, at = [], 0

@@ -118,9 +118,7 @@ def _train_wave(
 
 
 @torch.enable_grad()
-def _backward(
-    lm: LocalLM, chosen: Sequence[tuple[int, Example]], learner: Learner, parameters: Mapping[str, Tensor], budget: int
-) -> None:
+def _backward(lm: LocalLM, chosen: Sequence[tuple[int, Example]], learner: Learner, parameters: Mapping[str, Tensor], budget: int) -> None:
     """Gradients of the sum over jobs of each job's mean loss a token."""
     tokens: dict[int, int] = {}
     for place, example in chosen:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from idiolect.retrieval.bm25 import BM25
 from idiolect.training.loop import Pair
-from idiolect.types import History, Record, User, ask
+from idiolect.types import Record, User, ask
 from idiolect.wording import quote
 
 
@@ -16,18 +16,14 @@ def pairs(user: User, k: int = 0, newest: int = 32) -> list[Pair]:
 
     `newest` bounds what a long history costs.
     """
-    return [_pair(user, record, k) for record in _newest(user, newest)]
+    return [_pair(user, record, k) for record in user.records.newest(newest)]
 
 
 def together(users: Sequence[User], k: int, newest: int, at_most: int, seed: int) -> list[Pair]:
     """Everyone's pairs in one list, for what users teach together: `at_most` of them, drawn by `seed` from the users in their order."""
-    everyone = [(user, record) for user in users for record in _newest(user, newest)]
+    everyone = [(user, record) for user in users for record in user.records.newest(newest)]
     drawn = random.Random(seed).sample(everyone, at_most) if len(everyone) > at_most else everyone
     return [_pair(user, record, k) for user, record in drawn]
-
-
-def _newest(user: User, count: int) -> History:
-    return user.records[max(0, len(user.records) - count) :]
 
 
 def _pair(user: User, record: Record, k: int) -> Pair:

@@ -15,7 +15,9 @@ SMALL = {"length": 3, "epochs": 2, "shared_pairs": 6}
 def trained(monkeypatch):
     """The jobs of each call of `soft`, which runs as ever."""
     calls, real = [], soft_prompt.soft
-    monkeypatch.setattr(soft_prompt, "soft", lambda lm, jobs, **options: calls.append([list(job) for job in jobs]) or real(lm, jobs, **options))
+    monkeypatch.setattr(
+        soft_prompt, "soft", lambda lm, jobs, **options: calls.append([list(job) for job in jobs]) or real(lm, jobs, **options)
+    )
     return calls
 
 

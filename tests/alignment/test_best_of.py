@@ -14,7 +14,9 @@ class Scored(ScriptedLM):
     """Says `candidates` in turn, the first when it is asked greedily; `theirs` are nats a token with records quoted, `anybodys` without."""
 
     def __init__(self, candidates, theirs, anybodys=None):
-        super().__init__(lambda request: candidates[0 if not request.sampling.temperature else 1 + request.sampling.seed - ASKED.sampling.seed])
+        super().__init__(
+            lambda request: candidates[0 if not request.sampling.temperature else 1 + request.sampling.seed - ASKED.sampling.seed]
+        )
         self.theirs = dict(zip(candidates, theirs, strict=True))
         self.anybodys = dict(zip(candidates, anybodys or [-3.0] * len(candidates), strict=True))
 

@@ -43,6 +43,7 @@ def test_a_second_run_takes_up_what_is_finished(compared, tmp_path):
     first, second = json.loads(compared("--json").out), json.loads(compared("--json").out)
     assert len(list((tmp_path / ".idiolect" / "compare").glob("*.json"))) == 3
     assert first["rows"] == second["rows"]  # seconds too: nothing was run again
+    assert "rag: taken up from before" in compared().err
 
 
 def test_a_fresh_run_keeps_nothing(compared, tmp_path):

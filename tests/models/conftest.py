@@ -19,6 +19,7 @@ from transformers import (
 from idiolect.models.local import LocalLM
 from idiolect.models.places import linears
 from idiolect.types import Adapter, Guide, Message, Prefix, Request, Sampling, Steering, ask
+from tests.models.loopback import server as server  # the fixture
 
 torch.set_num_threads(1)
 

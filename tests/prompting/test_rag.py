@@ -7,7 +7,9 @@ from idiolect.types import Record, State, User, ask
 from idiolect.wording import QUOTED
 from tests.conformance.people import conversation
 
-FOXES = User("ann", [Record(f"A note on {topic}", f"my {topic} note", time) for time, topic in enumerate(["foxes", "dogs", "cafés", "dates"])])
+FOXES = User(
+    "ann", [Record(f"A note on {topic}", f"my {topic} note", time) for time, topic in enumerate(["foxes", "dogs", "cafés", "dates"])]
+)
 
 
 def echoing():

@@ -24,7 +24,10 @@ def planted(monkeypatch, offsets=(PLANTED,) * 8, best=0.5):
     def states(lm, requests, answers, layer):
         assert layer == 2
         own = [np.random.default_rng(len(request.question)).normal(size=8) for request in requests]
-        return [state + (offsets[int(answer.split()[-1])] if answer.startswith("mine") else 0.0) for state, answer in zip(own, answers, strict=True)]
+        return [
+            state + (offsets[int(answer.split()[-1])] if answer.startswith("mine") else 0.0)
+            for state, answer in zip(own, answers, strict=True)
+        ]
 
     def score(requests, answers):
         vectors = [request.steering[0].vector if request.steering else np.zeros(8) for request in requests]

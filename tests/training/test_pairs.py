@@ -39,7 +39,10 @@ def test_records_of_one_time_are_never_told_to_one_another():
 
 
 def test_what_is_told_comes_from_the_whole_history_also_where_few_records_are_taught():
-    user = User("ann", [Record("On zebras", "stripes", 0), *(Record(f"On foxes {i}", "fur", i + 1) for i in range(9)), Record("On zebras", "more", 20)])
+    user = User(
+        "ann",
+        [Record("On zebras", "stripes", 0), *(Record(f"On foxes {i}", "fur", i + 1) for i in range(9)), Record("On zebras", "more", 20)],
+    )
     made = pairs(user, k=1, newest=1)
     assert [told(pair) for pair in made] == [[user.records[0].id]]
     assert QUOTED in made[0][0].messages[0].content and "stripes" in made[0][0].messages[0].content
