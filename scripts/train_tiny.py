@@ -2,7 +2,8 @@
 
 Run as: python scripts/train_tiny.py --corpora FOLDER --work runs/tiny --seconds 5400 --workers 2
 Each worker trains alone, on one thread, for a round of seconds; then all take the mean of their weights (local SGD: nobody waits
-for a busy core). Every few rounds leave a checkpoint, from which the same command goes on. `--export FOLDER` writes the model.
+for a busy core). Every few rounds leave a checkpoint, from which the same command goes on. `--export FOLDER` writes the model;
+`--start FOLDER` goes on from a finished one.
 """
 
 from __future__ import annotations
@@ -123,6 +124,8 @@ def work(rank: int, args: argparse.Namespace) -> None:
     tokenizer = PreTrainedTokenizerFast.from_pretrained(args.work / "tokenizer")
     model = LlamaForCausalLM(LlamaConfig(**SHAPE, rope_theta=100_000.0))
     plant(model)
+    if args.start:
+        model.load_state_dict(LlamaForCausalLM.from_pretrained(args.start, dtype=torch.float32).state_dict())
     opts = optimizers(model, args.lr)
     state = {"round": 0, "spent": 0.0, "steps": 0, "tokens": 0}
     saved = args.work / f"checkpoint{rank}.pt"
@@ -204,6 +207,7 @@ def main() -> None:
     )
     parser.add_argument("--work", type=Path, default=Path("runs/tiny"), help="vocabulary and checkpoints go here")
     parser.add_argument("--export", type=Path, help="where the finished model is written")
+    parser.add_argument("--start", type=Path, help="a finished model to go on from, vocabulary and all: idiolect/models/tiny")
     parser.add_argument("--seconds", type=float, default=5400)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--round", type=float, default=15, help="seconds between two averages")
@@ -213,7 +217,10 @@ def main() -> None:
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     if not (args.work / "tokenizer" / "tokenizer.json").exists():
-        train_vocabulary(Corpus(args.corpora), args.work / "tokenizer")
+        if args.start:
+            PreTrainedTokenizerFast.from_pretrained(args.start).save_pretrained(args.work / "tokenizer")
+        else:
+            train_vocabulary(Corpus(args.corpora), args.work / "tokenizer")
     args.meeting = (args.work / "meeting").absolute()
     args.meeting.unlink(missing_ok=True)
     mp.spawn(work, (args,), nprocs=args.workers)
