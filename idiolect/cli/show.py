@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -37,8 +40,9 @@ def note(text: str, style: str = "dim") -> None:
 
 
 def next_step(what: str, command: str) -> None:
-    """What one may want to do next, and the command that does it."""
-    err().print(Text.assemble(("\n" + what + "\n", "dim"), ("  " + command, "bold")), soft_wrap=True)
+    """What one may want to do next, and the command that does it, `idiolect ...`, as it can be typed here."""
+    typed = sys.argv[0] if Path(sys.argv[0]).name == "idiolect" and shutil.which("idiolect") is None else "idiolect"
+    err().print(Text.assemble((f"\n{what}\n", "dim"), (f"  {typed} {command.removeprefix('idiolect ')}", "bold")), soft_wrap=True)
 
 
 def as_json(value: Any) -> None:

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from idiolect import __version__, catalogue
+from idiolect.cli import show
 from idiolect.data.files import read
 from idiolect.store import Store
 
@@ -68,6 +69,14 @@ def test_the_catalogue_is_shown_whole(run):
     assert all(f" {name} " in said.out for name in catalogue.names())
     told = json.loads(run("methods", "--json").out)
     assert [row["name"] for row in told] == list(catalogue.names())
+
+
+def test_the_next_command_can_be_typed_where_idiolect_is_not_on_the_path(run, monkeypatch, capsys):
+    assert "\n  idiolect methods oppu" in run("methods").err
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr("sys.argv", [".venv/bin/idiolect", "methods"])
+    show.next_step("Then:", "idiolect methods oppu")
+    assert "  .venv/bin/idiolect methods oppu" in capsys.readouterr().err
 
 
 def test_one_method_is_shown_with_its_paper_and_settings(run):
