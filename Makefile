@@ -4,8 +4,8 @@
 # make docs   docs/methods.md from the catalogue
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-# wheels of torch without CUDA, where this address can be reached; else what the other indexes have
-TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+# an index with wheels of torch without CUDA, such as PyTorch's own; empty: what pip finds
+TORCH_INDEX ?=
 # what demo compares; .ci/run makes it smaller
 DEMO ?= --report report.html
 
@@ -40,10 +40,10 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "idiolect needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
 
-# torch comes first and alone, so that the index without CUDA is asked for nothing else; -qq: an index out of reach is no news
+# torch comes first and alone, so that an index given for it is asked for nothing else
 $(VENV)/.torch: constraints.txt | $(BIN)/python
 	@echo "== Installing torch (some 200 MB; a minute or two) =="
-	$(PIP) install -qq --no-deps --retries 1 --extra-index-url $(TORCH_INDEX) torch -c constraints.txt
+	$(PIP) install --quiet --no-deps $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch -c constraints.txt
 	@touch $@
 
 $(VENV)/.demo: pyproject.toml constraints.txt $(VENV)/.torch

@@ -12,7 +12,7 @@ from idiolect.evaluation import show
 from idiolect.evaluation.comparison import Comparison, Figure, Row
 from idiolect.evaluation.intervals import Interval
 
-WIDE = 110  # columns from which all costs fit
+WIDE = 118  # columns from which all costs fit
 FULL = 150  # and the intervals of changes too
 STYLES = {"yes": "bold green", "in part": "green", "no": "yellow", "worse": "red", "failed": "red", "skipped": "dim", "no gain": "dim"}
 
