@@ -13,7 +13,7 @@ from idiolect.evaluation.comparison import Comparison, Figure, Row
 from idiolect.evaluation.intervals import Interval
 
 WIDE = 118  # columns from which all costs fit
-FULL = 150  # and the intervals of changes too
+FULL = 150  # and the intervals of changes too, and names with their settings
 STYLES = {"yes": "bold green", "in part": "green", "no": "yellow", "worse": "red", "failed": "red", "skipped": "dim", "no gain": "dim"}
 
 
@@ -52,7 +52,7 @@ def _title(comparison: Comparison) -> Text:
 
 def _grid(comparison: Comparison, width: int) -> Table:
     grid = Table(box=None, pad_edge=False, padding=(0, 2 if width >= WIDE else 1, 0, 0), header_style="bold", collapse_padding=True)
-    grid.add_column("method", no_wrap=True, max_width=14 if width >= WIDE else 13)
+    grid.add_column("method", no_wrap=True, max_width=28 if width >= FULL else 14 if width >= WIDE else 13)
     grid.add_column(comparison.metric.label)
     beside = show.beside(comparison)
     for heading in ("vs Plain", "other's", "personal", *([beside.label] if beside and width >= WIDE else [])):
