@@ -111,7 +111,10 @@ class Assistant:
 
     def replies(self, user_ids: Sequence[str], requests: Sequence[Request]) -> list[Reply]:
         """Answers, generated together, in the order asked."""
-        bent = self.personalize(user_ids, requests)
+        return self.answered(self.personalize(user_ids, requests))
+
+    def answered(self, bent: Sequence[Request | Reply]) -> list[Reply]:
+        """Replies to what `personalize` gave, generated together; where the method answered by itself, its own."""
         open_ = [b for b in bent if isinstance(b, Request)]
         made = iter(self.lm.generate(open_) if open_ else [])
         return [next(made) if isinstance(b, Request) else b for b in bent]

@@ -1,8 +1,8 @@
-"""Two attention heads drawn by hand before training: one that looks at the token before, one that looks at what followed last time.
+"""Attention heads drawn by hand before training: one looks at the token before, two look at what followed this token last time.
 
 Together they copy (Olsson et al., In-context Learning and Induction Heads, 2022, arXiv:2209.11895). A model this small, on this
-little text, does not find them by itself, and without them quoting a person's records is worth nothing. Training is free to
-change every number of them.
+little text, did not find them by itself (docs/LOG.md). Training may change every number of the heads; of the embeddings, the
+constant and the slots that the heads write to are held.
 """
 
 from __future__ import annotations

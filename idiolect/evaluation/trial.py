@@ -127,18 +127,12 @@ def _ask(name: str, whose: str, lm: Metered, assistant: Assistant, states: Seque
         part = slice(at, at + TOGETHER)
         started = time.perf_counter()
         bent = assistant.personalize(asked_by[part], requests[part])
-        replies += _replies(lm, bent)
+        replies += assistant.answered(bent)
         seconds += time.perf_counter() - started
         open_ = [one for one in bent if isinstance(one, Request)]
         scores = scores + bench.lm.score(open_, truths[part]) if scores is not None and len(open_) == len(bent) else None
     bench.progress(name, whose, len(asked_by), len(asked_by))
     return _arm(people, replies, scores), seconds, lm.meter
-
-
-def _replies(lm: LM, bent: Sequence[Request | Reply]) -> list[Reply]:
-    open_ = [one for one in bent if isinstance(one, Request)]
-    made = iter(lm.generate(open_) if open_ else [])
-    return [next(made) if isinstance(one, Request) else one for one in bent]
 
 
 def _arm(people: Sequence[Person], replies: Sequence[Reply], scores: Sequence[Score] | None) -> Arm:

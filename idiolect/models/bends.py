@@ -62,7 +62,7 @@ def bent(model: nn.Module, bends: Bends, scope: Tensor | None = None) -> Iterato
     """Inside, every forward pass of `model` over these rows is bent; outside, nothing is left of it, whatever happened.
 
     `scope` (rows, tokens) is 1 where a position holds a generated or scored token, for steering that decodes.
-    Prefixes are not handled here: they are part of the input (`padding.padded`).
+    Prefixes are not handled here: they are part of the input (`batches.padded`).
     """
     handles: list[Any] = []
     try:
