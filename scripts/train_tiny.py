@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch._dynamo
 import torch.distributed as dist
 import torch.multiprocessing as mp
 import torch.nn.functional as F
@@ -25,7 +26,10 @@ from tiny_corpus import Chat, Corpus
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-WINDOW, ROWS, VOCABULARY = 768, 3, 4096
+WINDOW, VOCABULARY = 768, 4096
+TOKENS = 4608  # of a step's batch, padding and all
+LENGTHS = (128, 192, 224, 256, 320, 384, 512, 640, 768)  # of a batch's rows: no conversation sees another, and few tokens are padding
+SCORED = 0.35  # share of a batch's tokens whose loss is taken: all of the answers, as many of the rest as there is room for
 SPECIAL = ["<|pad|>", "<|begin|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"]
 TEMPLATE = (
     "<|begin|>{% for m in messages %}{{ '<|' + m['role'] + '|>' + m['content'] + '<|end|>' }}{% endfor %}"
@@ -74,37 +78,33 @@ class Encoder:
         return ids[: WINDOW + 1], weights[: WINDOW + 1]
 
 
-def batches(corpus: Corpus, encode: Encoder) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """(ROWS, WINDOW + 1) ids and weights: whole conversations packed, the longest first into the fullest row they fit."""
-    waiting: list[tuple[list[int], list[float]]] = []
-    drawn = iter(corpus)
-    while True:
-        waiting += [encode(chat) for chat in islice(drawn, 256)]
-        waiting.sort(key=lambda pair: -len(pair[0]))
-        rows: list[tuple[list[int], list[float]]] = []
-        for ids, weights in waiting:
-            fits = [row for row in rows if len(row[0]) + len(ids) <= WINDOW + 1]
-            row = max(fits, key=lambda r: len(r[0])) if fits else ([], [])
-            rows += [] if fits else [row]
-            row[0].extend(ids)
-            row[1].extend(weights)
-        corpus.random.shuffle(rows)
-        waiting = []
-        for at in range(0, len(rows) // ROWS * ROWS, ROWS):
-            group = rows[at : at + ROWS]
-            ids = torch.tensor([r[0] + [0] * (WINDOW + 1 - len(r[0])) for r in group])
-            weights = torch.tensor([r[1] + [0.0] * (WINDOW + 1 - len(r[1])) for r in group])
-            yield ids, weights
+def batches(corpus: Corpus, encode: Encoder) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+    """Conversations of one length at a time: ids (rows, length + 1), then which places (scored,) are scored, and with what weight."""
+    waiting: dict[int, list[tuple[list[int], list[float]]]] = {length: [] for length in LENGTHS}
+    for chat in corpus:
+        ids, weights = encode(chat)
+        length = next(length for length in LENGTHS if length >= len(ids) - 1)
+        waiting[length].append((ids, weights))
+        if len(waiting[length]) == TOKENS // length:
+            yield _batch(length, waiting[length])
+            waiting[length] = []
 
 
-def loss_of(model: LlamaForCausalLM, ids: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Weighted mean cross-entropy, nats a token."""
+def _batch(length: int, rows: list[tuple[list[int], list[float]]]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    ids = torch.tensor([ids + [0] * (length + 1 - len(ids)) for ids, _ in rows])
+    weights = torch.tensor([weights + [0.0] * (length + 1 - len(weights)) for _, weights in rows])[:, 1:].flatten()
+    order = (weights + torch.rand(len(weights)) * (weights > 0)).argsort(descending=True)  # answers first, then any of the rest
+    places = order[: int(SCORED * TOKENS)].sort().values
+    return ids, places, weights[places]
+
+
+def loss_of(model: LlamaForCausalLM, ids: torch.Tensor, places: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Weighted mean cross-entropy, nats a token, at the places given."""
     with torch.autocast("cpu", dtype=torch.bfloat16):
         hidden = model.model(input_ids=ids[:, :-1]).last_hidden_state
-        logits = model.lm_head(hidden).float()
-    nats = F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
-    weight = weights[:, 1:].flatten()
-    return (nats * weight).sum() / weight.sum()
+        logits = model.lm_head(hidden.flatten(0, 1)[places]).float()
+    nats = F.cross_entropy(logits, ids[:, 1:].flatten()[places], reduction="none")
+    return (nats * weights).sum() / weights.sum()
 
 
 def optimizers(model: LlamaForCausalLM, lr: float) -> list[torch.optim.Optimizer]:
@@ -120,6 +120,7 @@ def work(rank: int, args: argparse.Namespace) -> None:
     """One worker: resumes from the checkpoint, trains round after round until the seconds are spent; the first one exports."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
+    torch._dynamo.config.recompile_limit = 2 * len(LENGTHS)
     dist.init_process_group("gloo", init_method=f"file://{args.meeting}", rank=rank, world_size=args.workers)
     tokenizer = PreTrainedTokenizerFast.from_pretrained(args.work / "tokenizer")
     model = LlamaForCausalLM(LlamaConfig(**SHAPE, rope_theta=100_000.0))
@@ -137,10 +138,12 @@ def work(rank: int, args: argparse.Namespace) -> None:
         state = loaded["state"]
     corpus = Corpus(args.corpora, seed=1 + rank + 1000 * int(state["round"]))
     stream = batches(corpus, Encoder(tokenizer))
-    loss_fn = torch.compile(loss_of) if args.compile else loss_of
-    loss_fn(model, *next(stream)).backward()  # compiles; outside the clock
+    loss_fn = torch.compile(loss_of, dynamic=False) if args.compile else loss_of
+    for length in LENGTHS if args.compile else ():  # outside the clock
+        loss_fn(model, *_batch(length, [([1] * (length + 1), [1.0] * (length + 1))] * (TOKENS // length))).backward()
     while state["spent"] < args.seconds:
-        corpus.at(float(state["spent"]) / args.seconds)
+        if not args.start:
+            corpus.at(float(state["spent"]) / args.seconds)
         spent, steps, tokens, loss = train_round(model, opts, stream, loss_fn, float(state["spent"]), args)
         totals = average(model, torch.tensor([steps, tokens, loss * steps, spent]))
         state = {
@@ -172,13 +175,13 @@ def train_round(
             for group in opt.param_groups:
                 group["lr"] = args.lr * factor
             opt.zero_grad(set_to_none=True)
-        ids, weights = next(stream)
-        loss = loss_fn(model, ids, weights)
+        batch = next(stream)
+        loss = loss_fn(model, *batch)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for opt in opts:
             opt.step()
-        steps, tokens, total = steps + 1, tokens + int((ids > 0).sum()), total + loss.item()
+        steps, tokens, total = steps + 1, tokens + int((batch[0] > 0).sum()), total + loss.item()
     return time.time() - began, steps, tokens, total / max(steps, 1)
 
 
