@@ -7,6 +7,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from idiolect.errors import DataError, RequestError
 
 Floats = NDArray[np.floating[Any]]
+Ints = NDArray[np.integer[Any]]
 
 
 def digest(*parts: str | bytes) -> str:
@@ -129,22 +131,30 @@ class Adapter(ByContent):
     """A LoRA: to the output of each named linear module, `scale * B @ A @ input` is added.
 
     `modules` maps a module's path inside the model ("model.layers.0.self_attn.q_proj") to (A, B),
-    A of shape (rank, inputs), B of shape (outputs, rank), float32. Ranks may differ by module.
+    A of shape (rank, inputs), B of shape (outputs, rank), float32. Ranks may differ by module. Nobody writes into them.
     """
 
     modules: Mapping[str, tuple[Floats, Floats]]
     scale: float = 1.0
     name: str = ""
-    digest: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         for path, (a, b) in self.modules.items():
             if a.ndim != 2 or b.ndim != 2 or a.shape[0] != b.shape[1]:
                 raise RequestError(f"adapter {self.name!r}: {path} has A {a.shape} and B {b.shape}; need (r, in), (out, r)")
-        parts: list[str | bytes] = [repr(float(self.scale))]
-        for path in sorted(self.modules):
-            parts += [path, *(_raw(factor) for factor in self.modules[path])]
-        object.__setattr__(self, "digest", digest(*parts))
+
+    @classmethod
+    def checked(cls, modules: Mapping[str, tuple[Floats, Floats]], scale: float, name: str, digest: str) -> Adapter:
+        """An adapter whose shapes were checked and whose digest was made before: none of its bytes is read."""
+        made = object.__new__(cls)
+        made.__dict__.update(modules=modules, scale=scale, name=name, digest=digest)
+        return made
+
+    @cached_property
+    def digest(self) -> str:  # type: ignore[override]
+        """Names the scale and the content of all factors, bit for bit; made when it is first asked for: nothing is read before."""
+        parts = ([path.encode("utf-8", "surrogatepass"), *map(_raw, self.modules[path])] for path in sorted(self.modules))
+        return digest(repr(float(self.scale)), *(part for three in parts for part in three))
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,6 +191,36 @@ class Steering(ByContent):
         if self.vector.ndim != 1:
             raise RequestError(f"a steering vector is (width,), not {self.vector.shape}")
         object.__setattr__(self, "digest", digest(str(self.layer), self.scope, _raw(self.vector)))
+
+
+@dataclass(frozen=True, eq=False)
+class Memory(ByContent):
+    """What a person wrote, token by token, asked at every step for the next token; its answer is mixed with the model's.
+
+    Entry i: token `values[i]` followed where the state put to the model's head was `keys[i]` (entries, width) and the
+    answer's last tokens were `contexts[i]` (entries, order), with -1 before its first. The next token's probability is
+    (1 - near - same) of the model's, `near` of softmax(-|state - key|^2 / temperature) over the entries, and `same` of
+    an equal vote of those whose context agrees longest, from its end; where none agrees, the model keeps that share.
+    """
+
+    keys: Floats
+    contexts: Ints
+    values: Ints
+    near: float = 0.0
+    same: float = 0.0
+    temperature: float = 1.0
+    name: str = ""
+    digest: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        shapes = self.keys.shape, self.contexts.shape, self.values.shape
+        if [len(shape) for shape in shapes] != [2, 2, 1] or len({shape[0] for shape in shapes}) > 1 or not len(self.values):
+            raise RequestError(f"a memory is keys (entries, width), contexts (entries, order), values (entries,), not {shapes}")
+        if not (self.near >= 0 and self.same >= 0 and self.near + self.same <= 1 and self.temperature > 0):  # so that NaN is refused
+            shares = f"near {self.near}, same {self.same}, temperature {self.temperature}"
+            raise RequestError(f"a memory's shares are 0 or more and 1 together at most, its temperature above 0, not {shares}")
+        numbers = f"{float(self.near)!r} {float(self.same)!r} {float(self.temperature)!r}"
+        object.__setattr__(self, "digest", digest(numbers, *(_raw(array) for array in (self.keys, self.contexts, self.values))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +266,7 @@ class Request:
     adapters: tuple[tuple[Adapter, float], ...] = ()  # a mixture: the deltas are added, each times its share
     prefix: Prefix | None = None
     steering: tuple[Steering, ...] = ()
+    memory: Memory | None = None
     guide: Guide | None = None
     because: tuple[str, ...] = ()  # what shaped the text: "record:<id>", "profile:<digest>"
 
@@ -255,9 +296,10 @@ class Request:
         adapters: Mapping[Adapter, float] | None = None,
         prefix: Prefix | None = None,
         steering: Iterable[Steering] = (),
+        memory: Memory | None = None,
         guide: Guide | None = None,
     ) -> Request:
-        """The same request with these bends added to its own: shares of one adapter add up, prefixes join, one guide at most."""
+        """The same request with these bends added to its own: shares of one adapter add up, prefixes join, one memory and one guide."""
         shares = dict(self.adapters)
         for adapter, share in (adapters or {}).items():
             shares[adapter] = shares.get(adapter, 0.0) + share
@@ -265,11 +307,14 @@ class Request:
             prefix = self.prefix.before(prefix)
         if guide is not None and self.guide is not None:
             raise RequestError("the request already has a guide: join both sets of companions in one")
+        if memory is not None and self.memory is not None:
+            raise RequestError("the request already has a memory: put the entries of both into one")
         return replace(
             self,
             adapters=tuple(shares.items()),
             prefix=prefix or self.prefix,
             steering=self.steering + tuple(steering),
+            memory=memory or self.memory,
             guide=guide or self.guide,
         )
 
@@ -280,7 +325,7 @@ class Request:
     @property
     def needs(self) -> frozenset[str]:
         """The capabilities a model must have to answer this."""
-        own = {"adapters": self.adapters, "prefix": self.prefix, "steering": self.steering, "guide": self.guide}
+        own = {"adapters": self.adapters, "prefix": self.prefix, "steering": self.steering, "memory": self.memory, "guide": self.guide}
         inner = (companion.needs for companion in (self.guide.companions if self.guide else ()))
         return frozenset(name for name, value in own.items() if value).union(*inner)
 
@@ -291,6 +336,7 @@ class Request:
         made += [f"adapter:{adapter.name or adapter.digest} x{share:g}" for adapter, share in self.adapters]
         made += [f"prefix:{self.prefix.name or self.prefix.digest}"] if self.prefix else []
         made += [f"steering:{s.name or s.digest} layer {s.layer}" for s in self.steering]
+        made += [f"memory:{self.memory.name or self.memory.digest} x{self.memory.near + self.memory.same:g}"] if self.memory else []
         if self.guide:
             made.append(f"guide:{self.guide.rule} {'/'.join(f'{weight:g}' for weight in self.guide.weights)}")
             made += [f"companion:{source}" for companion in self.guide.companions for source in companion.sources]
@@ -350,5 +396,5 @@ class State:
             object.__setattr__(self, "records", History(self.records))
 
 
-def _raw(array: Floats) -> bytes:
+def _raw(array: Floats | Ints) -> bytes:
     return f"{array.dtype}{array.shape}".encode() + np.ascontiguousarray(array).tobytes()

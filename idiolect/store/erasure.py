@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, select
 
 from idiolect.errors import StoreError
 from idiolect.store import rows, schema, states
+from idiolect.store.adapters import Ref, release, settle
 from idiolect.store.files import StateFiles
 from idiolect.store.scan import Traces, blocks_of, blocks_of_database
 
@@ -23,6 +24,7 @@ class Receipt:
     records: int
     states: int
     files: int
+    adapters: int
     searched_bytes: int
     unsearched: int  # texts under 16 bytes (an id: under 6), which a search of bytes cannot tell from chance
     found: tuple[str, ...]  # names of files that still hold something only this person had
@@ -41,6 +43,7 @@ class Forgotten:
     records: int
     states: int
     files: tuple[str, ...]  # to destroy
+    rows: tuple[Ref, ...]  # of adapters, free now: to wipe
     traces: Traces  # to search for
 
 
@@ -52,23 +55,25 @@ def forget(db: Connection, files: StateFiles, user_id: str) -> Forgotten:
     for row in kept:
         with contextlib.suppress(StoreError, FileNotFoundError):  # a damaged state can be erased too
             texts.update(states.texts(row.blob if row.file is None else states.map_file(files.path(row.file))))
+    freed = release(db, select(schema.states.c.key).where(schema.states.c.user == key))
     for table in (schema.records, schema.states):
         db.execute(delete(table).where(table.c.user == key))
     db.execute(delete(schema.users).where(schema.users.c.key == key))
-    return Forgotten(len(held), len(kept), tuple(row.file for row in kept if row.file), Traces(user_id, texts))
+    settle(db)
+    return Forgotten(len(held), len(kept), tuple(row.file for row in kept if row.file), tuple(freed), Traces(user_id, texts))
 
 
-def search(db: Connection, path: Path, files: StateFiles, traces: Traces) -> tuple[int, tuple[str, ...]]:
+def search(db: Connection, path: Path, files: StateFiles, adapters: Iterable[Path], traces: Traces) -> tuple[int, tuple[str, ...]]:
     """Bytes searched, and the names of the files that hold a trace which nothing kept of other people explains."""
     read: list[int] = []
-    hits = {place.name: traces.within(_counted(blocks, read)) for place, blocks in _all_blocks(path, files)}
+    hits = {place.name: traces.within(_counted(blocks, read)) for place, blocks in _all_blocks(path, [*files, *adapters])}
     left = {trace for seen in hits.values() for trace in seen}
     if left:
         left -= traces.within(_of_others(db, files))
     return sum(read), tuple(name for name, seen in hits.items() if seen & left)
 
 
-def _all_blocks(path: Path, files: StateFiles) -> Iterator[tuple[Path, Iterator[bytes]]]:
+def _all_blocks(path: Path, files: Iterable[Path]) -> Iterator[tuple[Path, Iterator[bytes]]]:
     for ending in ("", "-wal", "-shm", "-journal"):
         place = path.with_name(path.name + ending)
         if place.exists():
@@ -84,7 +89,7 @@ def _of_others(db: Connection, files: StateFiles) -> Iterator[bytes]:
     """
     yield from (_bytes(str(sql)) for sql in db.exec_driver_sql("SELECT sql FROM sqlite_master").scalars())
     yield from (_bytes(name) for name in db.scalars(select(schema.users.c.id)))
-    yield from (_bytes(name) for name in db.scalars(select(schema.shared.c.method)))
+    yield from (_bytes(name) for column in (schema.shared.c.method, schema.adapters.c.name) for name in db.scalars(select(column)))
     record, state = schema.records.c, schema.states.c
     yield from (_bytes("".join(row)) for row in db.execute(select(record.id, record.prompt, record.answer)))
     for row in db.execute(select(state.method, state.config, state.history, state.blob, state.file)):

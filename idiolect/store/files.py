@@ -32,9 +32,9 @@ class StateFiles:
         half = self.path(name + ".half")
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _write_through(half, raw)
+            write_through(half, raw)
             os.replace(half, self.path(name))
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
         except OSError as error:
             with contextlib.suppress(OSError):
                 half.unlink(missing_ok=True)
@@ -77,7 +77,8 @@ def _overwrite(path: Path) -> None:
         os.fsync(opened.fileno())
 
 
-def _write_through(path: Path, raw: bytes) -> None:
+def write_through(path: Path, raw: bytes) -> None:
+    """Write a new file, for its owner alone, on the disk before this returns. Raises OSError, also where one is there."""
     opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         left = memoryview(raw)
@@ -88,7 +89,8 @@ def _write_through(path: Path, raw: bytes) -> None:
         os.close(opened)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Return once the names in `folder` are on the disk."""
     if os.name != "nt":  # Windows cannot open a folder, and needs no such sync
         opened = os.open(folder, os.O_RDONLY)
         try:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import (
     URL,
+    Boolean,
     Column,
     Connection,
     Engine,
@@ -32,7 +33,7 @@ from sqlalchemy.types import TypeDecorator
 
 from idiolect.errors import StoreError
 
-VERSION = 1
+VERSION = 2  # 2 added `adapters` and `free_rows`, which an older store gets when it is opened
 APPLICATION = 0x49444C54  # "IDLT", in SQLite's application_id: tells a store from any other database
 WAIT = 30.0  # seconds that a writer waits for another
 SETTINGS = ("foreign_keys=ON", "synchronous=FULL", "secure_delete=ON", f"busy_timeout={int(WAIT * 1000)}")
@@ -44,7 +45,7 @@ class AnyText(TypeDecorator[str]):
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:
+    def process_bind_param(self, value: str | None, dialect: Dialect | None) -> Any:
         if value is None:
             return None
         try:
@@ -53,7 +54,7 @@ class AnyText(TypeDecorator[str]):
             return value.encode("utf-8", "surrogatepass")
         return value
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
+    def process_result_value(self, value: Any, dialect: Dialect | None) -> str | None:
         return value.decode("utf-8", "surrogatepass") if isinstance(value, bytes) else value
 
 
@@ -97,6 +98,28 @@ states = Table(
     UniqueConstraint("user", "method", "config"),
 )
 shared = Table("shared", metadata, Column("key", Integer, primary_key=True), *_state_columns(), UniqueConstraint("method", "config"))
+adapters = Table(
+    "adapters",
+    metadata,
+    Column("key", Integer, primary_key=True),
+    Column("state", ForeignKey("states.key", ondelete="CASCADE"), nullable=False),
+    Column("place", Integer, nullable=False),  # which of the state's adapters: a chain's state may have several
+    Column("name", AnyText, nullable=False),
+    Column("scale", Float, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("file", String, nullable=False),  # its name, without the folder
+    Column("row", Integer, nullable=False),
+    Column("token", LargeBinary, nullable=False),  # stands in the row's header as long as the row is this adapter's
+    UniqueConstraint("state", "place"),
+    UniqueConstraint("file", "row"),
+)
+free_rows = Table(
+    "free_rows",
+    metadata,
+    Column("file", String, primary_key=True),
+    Column("row", Integer, primary_key=True),
+    Column("pending", Boolean, nullable=False),  # freed by the open transaction: committed, it is never true
+)
 
 
 def database_path(place: Path | str) -> Path:
@@ -153,8 +176,8 @@ def _prepare(engine: Engine, path: Path) -> None:
         _refuse(db, path)
     _write_ahead(engine)
     with engine.connect().execution_options(begin="BEGIN IMMEDIATE") as db, db.begin():
-        if _pragma(db, "user_version") == 0:
-            metadata.create_all(db)
+        if _pragma(db, "user_version") < VERSION:
+            metadata.create_all(db)  # what is not there yet
             db.exec_driver_sql(f"PRAGMA application_id={APPLICATION}")
             db.exec_driver_sql(f"PRAGMA user_version={VERSION}")
 

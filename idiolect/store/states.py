@@ -6,7 +6,7 @@ import contextlib
 import json
 import mmap
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from idiolect.errors import IdiolectError, StoreError
 from idiolect.extras import need
+from idiolect.store.layouts import takes
 from idiolect.types import Adapter, Floats, History, Record, State
 
 FORMAT = "idiolect.state.1"
@@ -34,13 +35,14 @@ DTYPES = {
 }
 
 
-def dump(state: State) -> bytes:
+def dump(state: State, rows: list[Adapter] | None = None) -> bytes:
     """`state` in the safetensors format. Text may be any text, lone surrogates too; arrays of any shape, in native byte order.
 
+    With `rows`, adapters that can lie in a row of their own go into that list, and `load` wants them back.
     Raises StoreError for an array type that safetensors does not have (complex, longdouble, objects).
     """
     tensors: dict[str, Floats] = {}
-    tree = json.dumps(to_tree(state, tensors), ensure_ascii=False).encode("utf-8", "surrogatepass")
+    tree = json.dumps(to_tree(state, tensors, rows), ensure_ascii=False).encode("utf-8", "surrogatepass")
     for array in tensors.values():
         if array.dtype.newbyteorder("<").str not in DTYPES.values():
             raise StoreError(f"an array of type {array.dtype} cannot be kept; turn it into float32, or one of {', '.join(DTYPES)}")
@@ -49,22 +51,22 @@ def dump(state: State) -> bytes:
     return packed
 
 
-def load(raw: bytes | memoryview | mmap.mmap) -> State:
-    """The State that `dump` made `raw` of. Its arrays are read-only views into `raw`: nothing is copied.
+def load(raw: bytes | memoryview | mmap.mmap, rows: Sequence[Adapter] = ()) -> State:
+    """The State that `dump` made `raw` of, and the adapters `rows`. Its arrays are read-only views into `raw`: nothing is copied.
 
     Raises StoreError if `raw` is cut, or is something else.
     """
     with _told(raw):
         tensors = read_tensors(raw)
-        return from_tree(json.loads(_text(tensors[TREE])), tensors)
+        return from_tree(json.loads(_text(tensors[TREE])), tensors, rows)
 
 
-def load_file(path: Path) -> State:
-    """The State in the file `path`, memory-mapped: processes share its pages, and plain arrays are read when they are touched.
+def load_file(path: Path, rows: Sequence[Adapter] = ()) -> State:
+    """The State in the file `path`, memory-mapped: processes share its pages, and arrays are read when they are touched.
 
-    An adapter is read at once, because its digest is made of its content. Raises FileNotFoundError, and StoreError as `load` does.
+    Raises FileNotFoundError, and StoreError as `load` does.
     """
-    return load(map_file(path))
+    return load(map_file(path), rows)
 
 
 def map_file(path: Path) -> mmap.mmap:
@@ -99,42 +101,50 @@ def read_tensors(raw: bytes | memoryview | mmap.mmap) -> dict[str, Floats]:
     }
 
 
-def to_tree(state: State, tensors: dict[str, Floats]) -> dict[str, Any]:
-    """`state` as JSON takes it; each array goes into `tensors` and leaves its name behind."""
+def to_tree(state: State, tensors: dict[str, Floats], rows: list[Adapter] | None = None) -> dict[str, Any]:
+    """`state` as JSON takes it; each array goes into `tensors`, or an adapter whole into `rows`, and leaves its name behind."""
 
     def keep(array: Floats) -> str:
         name = str(len(tensors))
         tensors[name] = np.asarray(array, order="C")
         return name
 
+    def keep_adapter(adapter: Adapter) -> dict[str, Any]:
+        if rows is not None and takes(adapter):
+            rows.append(adapter)
+            return {"row": len(rows) - 1}
+        modules = {path: [keep(a), keep(b)] for path, (a, b) in adapter.modules.items()}
+        return {"name": adapter.name, "scale": _number(adapter.scale), "modules": modules}
+
     return {
         "text": state.text,
         "records": [record_to_tree(record) for record in state.records],
         "numbers": {name: _number(value) for name, value in state.numbers.items()},
         "arrays": {name: keep(array) for name, array in state.arrays.items()},
-        "adapter": None
-        if state.adapter is None
-        else {
-            "name": state.adapter.name,
-            "scale": _number(state.adapter.scale),
-            "modules": {path: [keep(a), keep(b)] for path, (a, b) in state.adapter.modules.items()},
-        },
-        "parts": [to_tree(part, tensors) for part in state.parts],
+        "adapter": None if state.adapter is None else keep_adapter(state.adapter),
+        "parts": [to_tree(part, tensors, rows) for part in state.parts],
     }
 
 
-def from_tree(tree: dict[str, Any], tensors: Mapping[str, Floats]) -> State:
-    """The State that `to_tree` took apart. Raises KeyError or TypeError where something is missing."""
-    kept = tree["adapter"]
-    modules = {path: (tensors[a], tensors[b]) for path, (a, b) in kept["modules"].items()} if kept else {}
+def from_tree(tree: dict[str, Any], tensors: Mapping[str, Floats], rows: Sequence[Adapter] = ()) -> State:
+    """The State that `to_tree` took apart. Raises LookupError or TypeError where something is missing."""
     return State(
         text=tree["text"],
         records=History(record_from_tree(record) for record in tree["records"]),
         numbers=tree["numbers"],
         arrays={name: tensors[key] for name, key in tree["arrays"].items()},
-        adapter=Adapter(modules, kept["scale"], kept["name"]) if kept else None,
-        parts=tuple(from_tree(part, tensors) for part in tree["parts"]),
+        adapter=_adapter(tree["adapter"], tensors, rows),
+        parts=tuple(from_tree(part, tensors, rows) for part in tree["parts"]),
     )
+
+
+def _adapter(kept: dict[str, Any] | None, tensors: Mapping[str, Floats], rows: Sequence[Adapter]) -> Adapter | None:
+    if not kept:
+        return None
+    if "row" in kept:
+        adapter: Adapter = rows[int(kept["row"])]
+        return adapter
+    return Adapter({path: (tensors[a], tensors[b]) for path, (a, b) in kept["modules"].items()}, kept["scale"], kept["name"])
 
 
 def record_to_tree(record: Record) -> dict[str, Any]:
@@ -152,7 +162,7 @@ def _told(raw: bytes | memoryview | mmap.mmap) -> Iterator[None]:
     """What goes wrong with damaged bytes, as a StoreError."""
     try:
         yield
-    except (ValueError, TypeError, KeyError, AttributeError, struct.error, IdiolectError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, struct.error, IdiolectError) as error:
         raise StoreError(f"these {len(raw)} bytes are not a whole saved state ({error!r}); enroll the user again") from None
 
 

@@ -3,36 +3,49 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, insert, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from idiolect.errors import StoreError
-from idiolect.store import erasure, portable, rows, schema, states
+from idiolect.store import erasure, lookup, portable, rows, schema, states
+from idiolect.store.adapters import AdapterFiles, Packed, Ref, release
 from idiolect.store.erasure import Receipt
 from idiolect.store.files import StateFiles
+from idiolect.store.lookup import CHANGES, Adapters
 from idiolect.store.rows import Provenance
-from idiolect.types import History, Record, State, User
+from idiolect.types import Adapter, History, Record, State, User
 
 FILE_FROM = 64 * 1024  # bytes: smaller states lie in the database, which is faster there; others are files, memory-mapped
-CHANGES = 8  # times that a state may be replaced while it is being opened
+CACHED = 256 << 20  # bytes of adapters that were read and stay in memory
+
+
+class Gone(NamedTuple):
+    """What a state leaves behind that was replaced."""
+
+    files: list[str]
+    refs: list[Ref]
 
 
 class Store:
-    """People and what is kept of them, at `path` (or a "sqlite:///" URL): a database, and a folder PATH.states for big states.
+    """People and what is kept of them, at `path` (or a "sqlite:///" URL): a database, PATH.states for big states, PATH.adapters.
 
+    Adapters of one shape lie in one file, a row each, in the `precision` of the store that saved them: "fp32" to the bit,
+    "fp16" a half and "int8" a quarter of the bytes. The last `cached` bytes of those that were read stay in memory.
     Ids and texts may be any Python text: 300 characters, "../", NUL, emoji, lone surrogates; none becomes part of a path.
     What a call wrote is on the disk when it returns. Threads and processes may share a store (open it after a fork, not
     before); a writer waits for another, 30 seconds at most. Every failure is a StoreError, and what was there before is
     whole. A context manager.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, precision: str = "fp32", cached: int = CACHED) -> None:
         self.path = schema.database_path(path)
+        self._adapters = AdapterFiles(self.path.with_name(self.path.name + ".adapters"), precision, cached)
         self._engine = schema.open_engine(self.path)
         self._files = StateFiles(self.path.with_name(self.path.name + ".states"))
         self._closed = False
@@ -63,24 +76,38 @@ class Store:
         `history` is the digest of the records the state was made of. A state is whole or not there, whatever fails.
         Raises StoreError for an unknown user: who was erased does not come back by a save that was under way.
         """
-        raw, row = states.dump(state), rows.state_row(method, config, history)
+        self.save_all(method, config, [(user_id, state, history)])
+
+    def save_all(self, method: str, config: Mapping[str, Any], taught: Iterable[tuple[str, State, str]]) -> None:
+        """Keep what many users taught, each as (user id, state, history): all of them or, whatever fails, none."""
+        packed = [(user_id, self._packed(state), rows.state_row(method, config, history)) for user_id, state, history in taught]
         with self._writing() as db:
-            replaced = self._put(db, schema.states, {**row, "user": rows.key_of(db, user_id)}, raw)
-        self._files.drop(replaced)
+            gone = [self._put(db, schema.states, {**row, "user": rows.key_of(db, user_id)}, *pack) for user_id, pack, row in packed]
+            self._adapters.sync(db)
+        self._let_go(gone)
 
     def load(self, user_id: str, method: str, config: Mapping[str, Any]) -> State:
         """What a user taught a method of this configuration; its arrays are read-only. Raises StoreError if there is none."""
-        with self._reading() as db:
-            mine = schema.states.c.user == rows.key_of(db, user_id)
-        missing = f"user {user_id!r} has no state of {method} with {rows.canonical(config)}; enroll them first"
-        return self._open(schema.states, and_(mine, rows.same(schema.states, method, config)), missing)
+        for _ in range(CHANGES):
+            found = lookup.find(self._fetched, user_id, method, config)
+            with contextlib.suppress(FileNotFoundError):  # replaced since it was found: find it again
+                adapters = [self._adapters.read(ref) for ref in found.refs]
+                return self._state(found, adapters)
+        raise StoreError(f"the file of a state is gone from {self._files.folder} or {self._adapters.folder}; enroll the user again")
+
+    def adapters(self, method: str, config: Mapping[str, Any]) -> Adapters:
+        """Everybody's adapter of a method of this configuration, each read when it is asked for: `adapters(...).load("ann")`.
+
+        To write one as a folder that others load: `models.peft_files.write_peft(adapters(...).load("ann"), folder, base_model_name)`.
+        """
+        return Adapters(self._fetched, self._adapters, method, config)
 
     def save_shared(self, method: str, config: Mapping[str, Any], state: State, history: str = "") -> None:
         """Keep what users taught a method together (`Method.shared`), in place of the same method and configuration's."""
         raw, row = states.dump(state), rows.state_row(method, config, history)
         with self._writing() as db:
-            replaced = self._put(db, schema.shared, row, raw)
-        self._files.drop(replaced)
+            gone = self._put(db, schema.shared, row, raw)
+        self._let_go([gone])
 
     def load_shared(self, method: str, config: Mapping[str, Any]) -> State:
         """What users taught a method together. Raises StoreError if nothing is kept."""
@@ -95,19 +122,22 @@ class Store:
     def erase(self, user_id: str) -> Receipt:
         """Remove everything of a user, compact the database, and search every byte of the store for what may be left.
 
-        Records, states and the id go in one transaction; then their files are overwritten and unlinked, and the
-        database is vacuumed and every byte read back: some 20 seconds a gigabyte. Nobody known is no error, so that an erasure
-        that was cut short can be asked for again. Arrays of a loaded state that is still mapped turn to zeros.
+        Records, states and the id go in one transaction; then their files and rows are overwritten, the files unlinked, the
+        database vacuumed and every byte read back: some 20 seconds a gigabyte. Nobody known is no error, so that an erasure
+        that was cut short can be asked for again. Arrays of a loaded state that is still mapped turn to zeros; an adapter
+        that somebody loaded is a copy of its row, and theirs to let go of.
         """
         with self._writing() as db:
             gone = erasure.forget(db, self._files, user_id)
         self._files.destroy(gone.files)
-        self._clean()
+        self._clean(thorough=True)
+        self._adapters.recent.drop([ref.token for ref in gone.rows])
         self._compact(user_id)
         with self._reading() as db:
-            size, found = erasure.search(db, self.path, self._files, gone.traces)
+            size, found = erasure.search(db, self.path, self._files, self._adapters, gone.traces)
             shared = tuple(db.scalars(select(schema.shared.c.method).distinct().order_by(schema.shared.c.method)))
-        return Receipt(user_id, gone.records, gone.states, len(gone.files), size, gone.traces.unsearched, found, shared)
+        counts = (gone.records, gone.states, len(gone.files), len(gone.rows))
+        return Receipt(user_id, *counts, size, gone.traces.unsearched, found, shared)
 
     def export(self, user_id: str) -> dict[str, Any]:
         """Everything kept of a user as JSON takes it (`json.dumps` it): see `portable.pack`. Raises StoreError for an unknown one."""
@@ -123,20 +153,22 @@ class Store:
         Raises DataError, before anything is written, if something is missing or damaged.
         """
         user_id, records, kept = portable.unpack(exported)
-        checked, packed = [rows.record_row(record) for record in records], [(about, states.dump(state)) for about, state in kept]
-        replaced: list[str] = []
+        checked, packed = [rows.record_row(record) for record in records], [(about, self._packed(state)) for about, state in kept]
         with self._writing() as db:
             added = rows.add(db, user_id, checked)
-            for about, raw in packed:
+            key, gone = rows.key_of(db, user_id), []
+            for about, pack in packed:
                 row = {**rows.state_row(about["method"], about["config"], about["history"]), "created": about["created"]}
-                replaced += self._put(db, schema.states, {**row, "user": rows.key_of(db, user_id)}, raw)
-        self._files.drop(replaced)
+                gone.append(self._put(db, schema.states, {**row, "user": key}, *pack))
+            self._adapters.sync(db)
+        self._let_go(gone)
         return added
 
     def close(self) -> None:
         """Let go of the database. Using the store afterwards raises StoreError."""
         self._closed = True
         self._engine.dispose()
+        self._adapters.close()
 
     def __enter__(self) -> Store:
         return self
@@ -153,30 +185,57 @@ class Store:
     @contextlib.contextmanager
     def _session(self, begin: str) -> Iterator[Connection]:
         """One transaction; "" for none, which VACUUM wants."""
+        with self._told(), self._engine.connect().execution_options(begin=begin) as db, db.begin():
+            yield db
+
+    def _fetched(self, sql: str, values: Sequence[Any]) -> list[Any]:
+        with self._told():
+            return lookup.fetch(self._engine, sql, values)
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """What goes wrong in the database, as a StoreError."""
         if self._closed:
             raise StoreError(f"the store {self.path} is closed; open it again with Store(path)")
         try:
-            with self._engine.connect().execution_options(begin=begin) as db, db.begin():
-                yield db
-        except SQLAlchemyError as error:
+            yield
+        except (SQLAlchemyError, sqlite3.Error) as error:
             said = error.orig if isinstance(error, DBAPIError) else error
             raise StoreError(f"the store {self.path} failed ({said}); what was kept before is whole: see to its disk") from error
 
-    def _put(self, db: Connection, table: Table, row: dict[str, Any], raw: bytes) -> list[str]:
-        """Put a state in its row, or in a file that the row names. The files to drop once this is committed.
+    def _packed(self, state: State) -> tuple[bytes, list[Packed]]:
+        """A person's state as bytes, and its adapters as rows."""
+        adapters: list[Adapter] = []
+        raw = states.dump(state, adapters)
+        return raw, [self._adapters.pack(adapter) for adapter in adapters]
 
-        The write lock is held: whoever cleans the folder has it too, so no file is taken for an orphan before its row is there.
+    def _put(self, db: Connection, table: Table, row: dict[str, Any], raw: bytes, packed: Sequence[Packed] = ()) -> Gone:
+        """Put a state in its row, or in a file that the row names, and its adapters in theirs. What to let go of once this is committed.
+
+        The write lock is held: whoever cleans the folders has it too, so no file is taken for an orphan before its row is there.
         """
         like = and_(*(table.c[name] == row[name] for name in ("user", "method", "config") if name in table.c))
         replaced = list(db.scalars(select(table.c.file).where(like, table.c.file.is_not(None))))
+        freed = release(db, select(table.c.key).where(like)) if table is schema.states else []
         name = self._files.write(raw) if len(raw) >= FILE_FROM else None
+        size = len(raw) + sum(len(one.body) for one in packed)
         try:
             db.execute(delete(table).where(like))
-            db.execute(insert(table).values(**row, bytes=len(raw), blob=None if name else raw, file=name))
-        except SQLAlchemyError:
+            made = db.execute(insert(table).values(**row, bytes=size, blob=None if name else raw, file=name)).inserted_primary_key
+            self._adapters.put(db, made[0] if made else 0, packed)
+        except (SQLAlchemyError, StoreError):
             self._files.drop([name] if name else [])
             raise
-        return [name for name in replaced if name]
+        return Gone([name for name in replaced if name], freed)
+
+    def _let_go(self, gone: Sequence[Gone]) -> None:
+        """Unlink files and mark rows that were replaced. What cannot be now is done at the next opening."""
+        self._files.drop([name for one in gone for name in one.files])
+        freed = [ref for one in gone for ref in one.refs]
+        self._adapters.recent.drop([ref.token for ref in freed])
+        if freed:
+            with contextlib.suppress(StoreError), self._writing() as db:
+                self._adapters.void(db, [(ref.file, ref.row) for ref in freed])
 
     def _open(self, table: Table, where: ColumnElement[bool], missing: str) -> State:
         for _ in range(CHANGES):
@@ -188,8 +247,8 @@ class Store:
                 return self._state(row)
         raise StoreError(f"the file of a state is gone from {self._files.folder}; enroll the user again")
 
-    def _state(self, row: Any) -> State:
-        return states.load(row.blob) if row.file is None else states.load_file(self._files.path(row.file))
+    def _state(self, row: Any, adapters: Sequence[Adapter] = ()) -> State:
+        return states.load(row.blob, adapters) if row.file is None else states.load_file(self._files.path(row.file), adapters)
 
     def _compact(self, user_id: str) -> None:
         try:
@@ -199,8 +258,9 @@ class Store:
         except StoreError as error:
             raise StoreError(f"{user_id!r} is out of the tables, but bytes may be left: erase them again ({error})") from error
 
-    def _clean(self) -> None:
-        """Unlink files that no row names, under the write lock."""
-        if any(True for _ in self._files):
+    def _clean(self, thorough: bool = False) -> None:
+        """Unlink files that no row names, and wipe rows that are free, under the write lock."""
+        if any(True for folder in (self._files, self._adapters) for _ in folder):
             with self._writing() as db:
                 self._files.clean({name for table in (schema.states, schema.shared) for name in db.scalars(select(table.c.file))})
+                self._adapters.clean(db, thorough)

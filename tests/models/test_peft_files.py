@@ -10,7 +10,8 @@ import torch
 
 from idiolect.errors import ModelError, StoreError
 from idiolect.models.peft_files import read_peft, write_peft
-from idiolect.types import Adapter, ask
+from idiolect.store import Store
+from idiolect.types import Adapter, State, ask
 
 peft = pytest.importorskip("peft", reason="PEFT itself is not installed")
 
@@ -139,6 +140,16 @@ def test_what_is_missing_or_broken_is_named(llama, tmp_path):
         config.write_text(broken)
         with pytest.raises(ModelError, match=named):
             read_peft(tmp_path / "own")
+
+
+def test_a_persons_adapter_goes_from_the_store_to_a_folder_and_back(llama, tmp_path):
+    with Store(tmp_path / "people.db") as store:
+        for who, seed in (("ann", 1), ("bob", 2)):
+            store.add(who, [])
+            store.save(who, "OPPU", {}, State(adapter=llama.adapter(seed, scale=2.0)))
+        write_peft(store.adapters("OPPU", {}).load("ann"), tmp_path / "ann", "some/base")
+        store.save("bob", "OPPU", {}, State(adapter=read_peft(tmp_path / "ann")))
+        assert store.load("bob", "OPPU", {}).adapter == read_peft(tmp_path / "ann") == llama.adapter(1, scale=2.0)
 
 
 def test_half_precision_files_are_read_as_float32(llama, tmp_path):
