@@ -15,6 +15,7 @@ from idiolect.models.cache import simple, together
 from idiolect.models.encode import Encoded
 from idiolect.models.engine import Engine
 from idiolect.models.join import Blend, join
+from idiolect.models.recall import Recall
 from idiolect.models.sample import pick
 from idiolect.models.scoring import prompt_length
 from idiolect.models.stack import bends_of
@@ -51,25 +52,32 @@ class Prefilled:
     batch: Padded
     cache: DynamicCache
     logits: Tensor  # (rows, vocabulary), of the last position
+    states: Tensor | None  # (rows, width), what the head made them of, where some row has a memory
 
 
 class Flight:
-    """Rows in flight: their keys and values, their bends, and what they last said."""
+    """Rows in flight: their keys and values, their bends and memories, and what they last said."""
 
-    def __init__(self, engine: Engine, rows: Sequence[Encoded], bends: Bends, room: int) -> None:
-        self.engine = engine
+    def __init__(self, engine: Engine, rows: Sequence[Encoded], bends: Bends, recalls: Sequence[Recall | None], room: int) -> None:
+        self.engine, self.recalls = engine, recalls
         index = torch.arange(len(rows), device=engine.device)
-        parts = [self._prefill([rows[i] for i in places], bends.rows(index[places]), places) for places in self._sets(rows, bends)]
+        parts = [
+            self._prefill([rows[i] for i in places], bends if len(places) == len(rows) else bends.rows(index[places]), places)
+            for places in map(sorted, self._sets(rows, bends))
+        ]
         tokens = max(part.batch.mask.shape[1] for part in parts)
         self.mask = torch.zeros(len(rows), tokens, dtype=torch.long, device=engine.device)
         self.positions = torch.zeros(len(rows), 1, dtype=torch.long, device=engine.device)  # of the last token
         self.logits = parts[0].logits.new_empty(len(rows), parts[0].logits.shape[-1])  # (rows, vocabulary)
+        self.states = None if parts[0].states is None else parts[0].states.new_empty(len(rows), parts[0].states.shape[-1])
         for part in parts:
             self.mask[part.places, tokens - part.batch.mask.shape[1] :] = part.batch.mask
             self.positions[part.places] = part.batch.positions[:, -1:]
             self.logits[part.places] = part.logits
+            if self.states is not None and part.states is not None:
+                self.states[part.places] = part.states
         self.cache = together([(part.places, part.cache) for part in parts], tokens, room) if simple(parts[0].cache) else parts[0].cache
-        self.bends = replace(bends, prefixes=()).rows(index)
+        self.bends = replace(bends, prefixes=()) if bends.jobs is None else replace(bends, prefixes=()).rows(index)
 
     def _sets(self, rows: Sequence[Encoded], bends: Bends) -> list[list[int]]:
         """Rows of like length read their prompts together, where their caches can be put together afterwards."""
@@ -80,13 +88,20 @@ class Flight:
 
     def _prefill(self, rows: Sequence[Encoded], bends: Bends, places: list[int]) -> Prefilled:
         cache, batch = DynamicCache(config=self.engine.model.config), self.engine.padded(rows, bends)
-        return Prefilled(places, batch, cache, self.engine.logits(batch, bends, 1, cache)[:, -1])
+        return Prefilled(places, batch, cache, *self._said(batch, bends, cache))
+
+    def _said(self, batch: Padded, bends: Bends, cache: DynamicCache) -> tuple[Tensor, Tensor | None]:
+        """What the last position says of the next token, and the state that it was made of, where that is asked for."""
+        if not any(self.recalls):
+            return self.engine.logits(batch, bends, 1, cache)[:, -1], None
+        logits, states = self.engine.logits_and_states(batch, bends, 1, cache)
+        return logits[:, -1], states[:, -1]
 
     def keep(self, rows: Sequence[int]) -> None:
         """Let all other rows leave."""
         index = torch.tensor(rows, device=self.engine.device)
         self.cache.batch_select_indices(index)
-        self.bends = self.bends.rows(index)
+        self.bends, self.recalls = self.bends.rows(index), [self.recalls[row] for row in rows]
         self.mask, self.positions = self.mask[index], self.positions[index]
 
     def advance(self, tokens: Sequence[int]) -> None:
@@ -95,7 +110,15 @@ class Flight:
         one = torch.ones_like(ids)
         self.mask = torch.cat([self.mask, one], dim=1)
         self.positions = self.positions + 1
-        self.logits = self.engine.logits(Padded(ids, self.mask, self.positions, one, None), self.bends, 1, self.cache)[:, -1]
+        self.logits, self.states = self._said(Padded(ids, self.mask, self.positions, one, None), self.bends, self.cache)
+
+    def recalled(self, answers: Sequence[Sequence[int]]) -> Tensor:
+        """Log-probabilities (rows, vocabulary), memories included; `answers` has the tokens that each row wrote so far."""
+        logp = self.logits.float().log_softmax(dim=-1)
+        for row, recall in enumerate(self.recalls):
+            if recall is not None and self.states is not None:
+                logp[row] = recall(logp[row : row + 1], self.states[row : row + 1], [answers[row]])[0]
+        return logp
 
 
 def decode(engine: Engine, groups: Sequence[Group]) -> Iterator[None]:
@@ -117,12 +140,17 @@ def _open(engine: Engine, groups: Sequence[Group]) -> Flight:
     requests = [request for group in groups for request in group.requests]
     rows = [row for group in groups for row in group.rows]
     room = max(group.writing.limit for group in groups)
-    return Flight(engine, rows, bends_of(requests, device=engine.device, dtype=engine.dtype), room)
+    recalls = [None if request.memory is None else Recall(request.memory, engine.device) for request in requests]
+    return Flight(engine, rows, bends_of(requests, device=engine.device, dtype=engine.dtype), recalls, room)
 
 
 @torch.no_grad()
 def _choose(flight: Flight, live: Sequence[Group]) -> list[int]:
-    logp = join(flight.logits, [group.blend for group in live])
+    blends = [group.blend for group in live]
+    if any(flight.recalls) or any(blend != Blend() for blend in blends):
+        logp = join(flight.recalled([group.writing.tokens for group in live for _ in group.rows]), blends)
+    else:
+        logp = flight.logits.float()  # not normalized: the likeliest is the same, and so is a draw
     return pick(logp, [group.requests[0].sampling for group in live], [group.chance for group in live])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -37,27 +38,32 @@ def voices(request: Request) -> tuple[tuple[Request, ...], Blend]:
     return rows, Blend((guide.weights[0], *(weight for _, weight in heard)), guide.rule)
 
 
-def join(logits: Tensor, blends: Sequence[Blend]) -> Tensor:
-    """Log-probabilities (groups, ..., vocabulary) from the logits (rows, ..., vocabulary) of all groups' rows, group after group.
+def join(logp: Tensor, blends: Sequence[Blend]) -> Tensor:
+    """Log-probabilities (groups, ..., vocabulary) from those (rows, ..., vocabulary) of all groups' rows, group after group.
 
     geometric: the weighted sum of log-probabilities; arithmetic: the log of the weighted mean of probabilities; each normalized.
     """
-    logp = torch.log_softmax(logits.float(), dim=-1)
     if all(blend.weights == (1.0,) for blend in blends):
         return logp
-    made, start = [], 0
-    for blend in blends:
-        rows = logp[start : start + len(blend.weights)]
-        made.append(_joined(rows, blend))
-        start += len(blend.weights)
-    return torch.stack(made)
+    starts = [0, *accumulate(len(blend.weights) for blend in blends)]
+    made = logp.new_empty(len(blends), *logp.shape[1:])
+    for kind in dict.fromkeys(map(_kind, blends)):
+        places = [place for place, blend in enumerate(blends) if _kind(blend) == kind]
+        rows = [[starts[place] + voice for voice in range(len(blends[place].weights))] for place in places]
+        made[places] = _joined(logp[torch.tensor(rows, device=logp.device)], [blends[place] for place in places])
+    return made
 
 
-def _joined(logp: Tensor, blend: Blend) -> Tensor:
-    if blend.weights == (1.0,):
-        return logp[0]
-    weights = torch.tensor(blend.weights, device=logp.device).view(-1, *[1] * (logp.dim() - 1))
-    if blend.rule == "arithmetic":
-        return torch.logsumexp(logp + weights.log(), dim=0) - weights.sum().log()
-    spoken = torch.where(weights == 0, torch.zeros_like(logp), weights * logp)  # 0 times -inf is 0 here
-    return torch.log_softmax(spoken.sum(dim=0), dim=-1)
+def _kind(blend: Blend) -> tuple[str, int, bool]:
+    return blend.rule, len(blend.weights), blend.weights == (1.0,)
+
+
+def _joined(logp: Tensor, blends: Sequence[Blend]) -> Tensor:
+    """(groups, ...) from (groups, voices, ...), where the blends are of one kind."""
+    if blends[0].weights == (1.0,):
+        return logp[:, 0]
+    scale = logp.new_tensor([blend.weights for blend in blends]).view(*logp.shape[:2], *[1] * (logp.dim() - 2))
+    if blends[0].rule == "arithmetic":
+        return torch.logsumexp(logp + scale.log(), dim=1) - scale.sum(dim=1).log()
+    spoken = torch.where(scale == 0, torch.zeros_like(logp), scale * logp)  # 0 times -inf is 0 here
+    return torch.log_softmax(spoken.sum(dim=1), dim=-1)

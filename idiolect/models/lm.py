@@ -9,7 +9,7 @@ from idiolect.errors import ModelError
 from idiolect.types import Reply, Request, Score
 
 # "steering" means that activations can be read and moved, "train" that the weights are within reach
-CAPABILITIES = frozenset({"logprobs", "adapters", "prefix", "steering", "guide", "train", "images"})
+CAPABILITIES = frozenset({"logprobs", "adapters", "prefix", "steering", "memory", "guide", "train", "images"})
 
 
 @runtime_checkable

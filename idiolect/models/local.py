@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,7 +24,7 @@ from idiolect.models.sample import generator
 from idiolect.models.scoring import Unit, scored
 from idiolect.models.stack import bends_of, fits
 from idiolect.models.writing import Writing
-from idiolect.types import Floats, Reply, Request, Score
+from idiolect.types import Floats, Ints, Reply, Request, Score
 
 TINY = Path(__file__).parent / "tiny"
 TOKEN_BUDGET = 16_384  # rows times longest row in one batch
@@ -35,7 +36,7 @@ class LocalLM:
     `window` is the context length, taken from the model's configuration where it is not given.
     """
 
-    can: frozenset[str] = frozenset({"logprobs", "adapters", "prefix", "steering", "guide", "train"})
+    can: frozenset[str] = frozenset({"logprobs", "adapters", "prefix", "steering", "memory", "guide", "train"})
 
     def __init__(self, model: Any, tokenizer: Any, name: str, *, window: int | None = None, token_budget: int = TOKEN_BUDGET) -> None:
         self.name, self.model, self.tokenizer = name, model.eval().requires_grad_(False), tokenizer
@@ -117,6 +118,22 @@ class LocalLM:
             bends = self.bends([requests[place] for place in places])
             streams = self.engine.stream_at_answers([rows[place] for place in places], bends, layer)
             made |= {place: stream.float().cpu().numpy() for place, stream in zip(places, streams, strict=True)}
+        return [made[place] for place in range(len(rows))]
+
+    @torch.no_grad()
+    def traces(self, requests: Sequence[Request], answers: Sequence[str]) -> list[tuple[Floats, Ints]]:
+        """What the head was given where each token of an answer was predicted, (tokens, width), and these tokens, the end token last.
+
+        This is what a `Memory` is made of. The requests' bends hold, but for their guides and memories, which work behind the head.
+        """
+        self._check(requests, answers)
+        rows = [self.encode(request, answer, end=True) for request, answer in zip(requests, answers, strict=True)]
+        made: dict[int, tuple[Floats, Ints]] = {}
+        for places in batches([(1, len(row.ids)) for row in rows], self.token_budget):
+            batch = [rows[place] for place in places]
+            _, states = self.engine.answer_states(batch, self.bends([requests[place] for place in places]))
+            for place, row, own in zip(places, batch, states, strict=True):
+                made[place] = own.float().cpu().numpy(), np.array(row.ids[row.prompt :], dtype=np.int32)
         return [made[place] for place in range(len(rows))]
 
     def encode(self, request: Request, answer: str | None = None, *, end: bool = False, reserve: int = 0) -> Encoded:

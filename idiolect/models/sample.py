@@ -18,7 +18,7 @@ def generator(seed: int) -> torch.Generator:
 
 
 def pick(logp: Tensor, samplings: Sequence[Sampling], generators: Sequence[torch.Generator]) -> list[int]:
-    """One token for each row of `logp` (rows, vocabulary): the likeliest at temperature 0, else a draw."""
+    """One token for each row of `logp` (rows, vocabulary; a row need not be normalized): the likeliest at temperature 0, else a draw."""
     chosen: list[int] = logp.argmax(dim=-1).tolist()
     drawn = [row for row, sampling in enumerate(samplings) if sampling.temperature > 0]
     if drawn:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,6 +25,8 @@ def fits(request: Request, linears: dict[str, tuple[int, int]], layers: int, wid
                 raise ModelError(f"{wanted}, which in this model {there}: it was made for another model")
     if request.prefix is not None and request.prefix.vectors.shape[1] != width:
         raise ModelError(f"the prefix is {request.prefix.vectors.shape[1]} wide and the model {width}: it was made for another model")
+    if request.memory is not None and request.memory.keys.shape[1] != width:
+        raise ModelError(f"the memory's keys are {request.memory.keys.shape[1]} wide, the model {width}: another model made them")
     for steering in request.steering:
         if not 0 <= steering.layer < layers or steering.vector.shape != (width,):
             wanted = f"steering after block {steering.layer} with {steering.vector.shape[0]} numbers"
@@ -34,11 +37,11 @@ def bends_of(requests: Sequence[Request], *, device: torch.device, dtype: torch.
     """The bends of these rows. Rows with the same mixture share a job; rows without one share an empty job."""
     jobs: dict[Mixture, int] = {}
     numbers = [jobs.setdefault(request.adapters, len(jobs)) for request in requests]
-    lora = stacked(list(jobs), device=device, dtype=dtype)
+    lora, own = stacked(list(jobs), device=device, dtype=dtype), len(jobs) in (1, len(requests))
     prefixes = [None if r.prefix is None else _tensor(r.prefix.vectors, device, dtype) for r in requests]
     return Bends(
         lora=lora,
-        jobs=torch.tensor(numbers, device=device) if lora and len(jobs) > 1 else None,
+        jobs=torch.tensor(numbers, device=device) if lora and not own else None,
         everywhere=_vectors(requests, "all", device, dtype),
         decoding=_vectors(requests, "decode", device, dtype),
         prefixes=prefixes if any(prefix is not None for prefix in prefixes) else (),
@@ -58,16 +61,15 @@ def _stacked_at(path: str, mixtures: Sequence[Mixture], device: torch.device, dt
     parts = [[(adapter, share) for adapter, share in mixture if path in adapter.modules] for mixture in mixtures]
     rank = max(sum(adapter.modules[path][0].shape[0] for adapter, _ in mixture) for mixture in parts)
     a, b = next(adapter.modules[path] for mixture in parts for adapter, _ in mixture)
-    down = torch.zeros(len(mixtures), rank, a.shape[1], device=device, dtype=dtype)
-    up = torch.zeros(len(mixtures), rank, b.shape[0], device=device, dtype=dtype)
+    down, up = (np.zeros((len(mixtures), rank, size), dtype=np.float32) for size in (a.shape[1], b.shape[0]))
     for job, mixture in enumerate(parts):
         at = 0
         for adapter, share in mixture:
             a, b = adapter.modules[path]
-            down[job, at : at + len(a)] = _tensor(a, device, dtype)
-            up[job, at : at + len(a)] = _tensor(b, device, torch.float32).T * (adapter.scale * share)
+            down[job, at : at + len(a)] = a
+            np.multiply(b.T, adapter.scale * share, out=up[job, at : at + len(a)], dtype=np.float32, casting="same_kind")
             at += len(a)
-    return down, up
+    return torch.from_numpy(down).to(device, dtype), torch.from_numpy(up).to(device, dtype)
 
 
 def _vectors(requests: Sequence[Request], scope: str, device: torch.device, dtype: torch.dtype) -> dict[int, Tensor]:

@@ -10,6 +10,7 @@ from transformers.pytorch_utils import Conv1D
 from idiolect.errors import ModelError, RequestError
 from idiolect.models.bends import Bends, bent
 from idiolect.models.decode import decode
+from idiolect.models.stack import stacked
 from idiolect.types import Adapter, Guide, Prefix, Steering, ask
 
 QUESTION = ask("Tell me of the fox", max_tokens=10)
@@ -203,13 +204,26 @@ def test_an_exception_leaves_nothing_bent(bench, monkeypatch, where):
     with pytest.raises(ZeroDivisionError):
         bench.lm.score([request], ["dog"]) if where == "score" else bench.lm.generate([request])
     assert not any(module._forward_hooks for module in bench.model.modules())
+    assert [module for module in bench.model.modules() if "forward" in module.__dict__] == [block]  # where this test put one
 
 
 def test_a_stream_left_in_the_middle_leaves_nothing_bent(bench):
     stream = bench.lm.stream(QUESTION.bent(adapters={bench.adapter(1): 1.0}))
     next(stream)
-    assert not any(module._forward_hooks for module in bench.model.modules())
+    assert not any(module._forward_hooks or "forward" in module.__dict__ for module in bench.model.modules())
     assert bench.lm.generate([QUESTION])[0].text  # the lock is free
+
+
+def test_a_module_with_a_forward_of_its_own_is_bent_and_keeps_it(llama, monkeypatch):
+    module, request = llama.model.model.layers[0].self_attn.q_proj, QUESTION.bent(adapters={llama.adapter(1): 1.0})
+    expected = last_logits(llama, request)
+
+    def own(x, forward=module.forward):
+        return forward(x)
+
+    monkeypatch.setattr(module, "forward", own)
+    assert torch.allclose(last_logits(llama, request), expected, atol=1e-5)
+    assert module.forward is own
 
 
 def test_what_does_not_fit_the_model_is_refused_before_any_work(llama, monkeypatch):
@@ -267,6 +281,15 @@ def test_adapters_side_by_side_add_up(bench):
     both = lm.bends([QUESTION.bent(adapters={first: 1.0})]).beside(lm.bends([QUESTION.bent(adapters={second: 1.0})]).lora)
     expected = lm.answer_logprobs([row], lm.bends([QUESTION.bent(adapters={first: 1.0, second: 1.0})]))[0]
     assert torch.allclose(lm.answer_logprobs([row], both)[0], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["f2", "f4", "f8"])
+def test_scale_and_share_are_multiplied_out_in_single_precision(kind):
+    random = np.random.default_rng(0)
+    a, b = random.normal(size=(3, 5)).astype(kind), random.normal(size=(7, 3)).astype(kind)
+    made = stacked([((Adapter({"m": (a, b)}, 0.3), 0.7),)], device=torch.device("cpu"), dtype=torch.float32)["m"]
+    assert torch.equal(made[0][0], torch.tensor(a.astype("f4")))
+    assert torch.equal(made[1][0], torch.tensor(b.astype("f4")).T * (0.3 * 0.7))
 
 
 def test_an_adapter_where_rows_cannot_be_told_apart_is_refused():
