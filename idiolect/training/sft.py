@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from idiolect.errors import RequestError
-from idiolect.models.bends import Bends
+from idiolect.models.bends import Bends, Lora
 from idiolect.models.lm import LM
 from idiolect.models.local import LocalLM
 from idiolect.models.places import linears
-from idiolect.training.loop import Learner, Pair, Plan, Progress, local, train
+from idiolect.training.loop import Learner, Pair, Plan, Progress, as_completed, local
+from idiolect.training.plan import of_each
 from idiolect.types import Adapter, Floats
 
 PLAN = Plan()
@@ -23,56 +25,129 @@ def sft(
     lm: LM,
     jobs: Sequence[Sequence[Pair]],
     *,
-    rank: int = 8,
+    rank: int | Sequence[int] = 8,
     alpha: float = 16.0,
     modules: Sequence[str] = ("q_proj", "v_proj"),
-    plan: Plan = PLAN,
+    plan: Plan | Sequence[Plan] = PLAN,
     names: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> list[Adapter]:
     """One adapter for each job, trained on the answers of its pairs (end token included); bends of a pair's request hold while it trains.
 
     `modules` are last names of linear layers; where the model has none of them, GPT-2's `c_attn` is taken.
-    A job without pairs gives an adapter that changes nothing (B is zero). Raises ModelError for a model that cannot be trained.
+    `rank` and `plan` are one for all jobs, or one for each. A job without pairs gives an adapter that changes nothing (B is zero).
+    Raises ModelError for a model that cannot be trained.
     """
+    made = dict(sft_as_completed(lm, jobs, rank=rank, alpha=alpha, modules=modules, plan=plan, progress=progress))
+    return [replace(made[job], name=name) for job, name in zip(range(len(jobs)), names or [""] * len(jobs), strict=True)]
+
+
+def sft_as_completed(
+    lm: LM,
+    jobs: Sequence[Sequence[Pair]],
+    *,
+    rank: int | Sequence[int] = 8,
+    alpha: float = 16.0,
+    modules: Sequence[str] = ("q_proj", "v_proj"),
+    plan: Plan | Sequence[Plan] = PLAN,
+    progress: Progress | None = None,
+) -> Iterator[tuple[int, Adapter]]:
+    """(job, its adapter) as `sft` finishes them, a wave at a time, to be kept at once: after a kill, only the rest is given again."""
+    learner = lora(lm, len(jobs), rank, alpha, modules, plan)
+    finished = as_completed(local(lm, "fine-tuning"), jobs, learner, plan, progress)
+    return ((job, learner.among([job]).adapter(parameters, "")) for job, parameters in finished)
+
+
+def lora(lm: LM, jobs: int, rank: int | Sequence[int], alpha: float, modules: Sequence[str], plan: Plan | Sequence[Plan]) -> LoRA:
+    """The learner of adapters for so many jobs. Raises RequestError for adapters that hold nothing, ModelError for modules not there."""
     model = local(lm, "fine-tuning")
-    if rank < 1 or not modules:
-        raise RequestError(f"an adapter of rank {rank} on the modules {list(modules)} holds nothing: give a rank of 1 or more and modules")
-    learner = LoRA(model, _paths(model, modules), rank, alpha / rank, plan.seed)
-    trained = train(model, jobs, learner, plan, progress)
-    return [learner.adapter(parameters, name) for parameters, name in zip(trained, names or [""] * len(jobs), strict=True)]
+    ranks = [rank] * jobs if isinstance(rank, int) else list(rank)
+    least = min(ranks, default=rank if isinstance(rank, int) else 1)
+    if least < 1 or not modules:
+        raise RequestError(f"an adapter of rank {least} on the modules {list(modules)} holds nothing: give a rank of 1 or more and modules")
+    if len(ranks) != jobs:
+        raise RequestError(f"{len(ranks)} ranks for {jobs} jobs: give one for all, or one for each")
+    forms = [Form(own, alpha / own, one.seed) for own, one in zip(ranks, of_each(plan, jobs), strict=True)]
+    first = forms[0] if forms else Form(least, alpha / least, 0)
+    return LoRA(model, _paths(model, modules), first.rank, first.scale, first.seed, forms)
+
+
+@dataclass(frozen=True)
+class Form:
+    """What one job's adapter is like: its rank, the scale of its product, and what its A is drawn from."""
+
+    rank: int
+    scale: float
+    seed: int
 
 
 class LoRA(Learner):
-    """A and B for each adapted module: A drawn as PEFT draws it, uniform in +-1/sqrt(inputs), from the seed alone; B zero."""
+    """A and B for each adapted module: A drawn as PEFT draws it, uniform in +-1/sqrt(inputs), from the seed alone; B zero.
 
-    def __init__(self, lm: LocalLM, paths: Sequence[str], rank: int, scale: float, seed: int) -> None:
+    Jobs are all of one form, or each of its own in `forms`: a smaller rank is padded with zeros, which no step moves.
+    """
+
+    def __init__(self, lm: LocalLM, paths: Sequence[str], rank: int, scale: float, seed: int, forms: Sequence[Form] = ()) -> None:
+        self.forms = list(forms)
         self.rank, self.scale, self.seed = rank, scale, seed
         sizes = linears(lm.model)
         self.shapes = {path: sizes[path] for path in paths}  # (inputs, outputs)
         self.device = lm.engine.device
 
+    def among(self, jobs: Sequence[int]) -> LoRA:
+        if not self.forms:
+            return self
+        own = copy(self)
+        own.forms = [self.forms[job] for job in jobs]
+        own.rank, own.scale, own.seed = own.forms[0].rank, own.forms[0].scale, own.forms[0].seed
+        return own
+
     def start(self, jobs: int) -> dict[str, Tensor]:
-        drawn = torch.Generator().manual_seed(self.seed)
-        made: dict[str, Tensor] = {}
+        forms = self.forms if len(self.forms) == jobs else [Form(self.rank, self.scale, self.seed)] * jobs
+        drawn = {form: self._drawn(form) for form in set(forms)}
+        rank, made = max((form.rank for form in forms), default=self.rank), dict[str, Tensor]()
         for path, (inputs, outputs) in self.shapes.items():
-            a = (torch.rand(self.rank, inputs, generator=drawn) * 2 - 1) / inputs**0.5
-            made[f"{path}|A"] = a.repeat(jobs, 1, 1).to(self.device).requires_grad_()
-            made[f"{path}|B"] = torch.zeros(jobs, self.rank, outputs, device=self.device).requires_grad_()
+            a = torch.zeros(jobs, rank, inputs)
+            for job, form in enumerate(forms):
+                a[job, : form.rank] = drawn[form][path]
+            made[f"{path}|A"] = a.to(self.device).requires_grad_()
+            made[f"{path}|B"] = torch.zeros(jobs, rank, outputs, device=self.device).requires_grad_()
         return made
 
-    def bend(self, bends: Bends, parameters: Mapping[str, Tensor], jobs: Tensor) -> Bends:
-        jobs = jobs.to(self.device)
-        lora = {path: (parameters[f"{path}|A"], parameters[f"{path}|B"] * self.scale) for path in self.shapes}
-        if bends.jobs is None:  # the requests carry one mixture at most: it stands beside every job's own
-            return replace(bends.beside(lora), jobs=jobs)
-        gathered = {path: (a[jobs], b[jobs]) for path, (a, b) in lora.items()}
-        return bends.rows(torch.arange(len(jobs), device=self.device)).beside(gathered)
+    def _drawn(self, form: Form) -> dict[str, Tensor]:
+        """A for each module, (rank, inputs)."""
+        chance = torch.Generator().manual_seed(form.seed)
+        return {path: (torch.rand(form.rank, size[0], generator=chance) * 2 - 1) / size[0] ** 0.5 for path, size in self.shapes.items()}
+
+    def bend(self, bends: Bends, parameters: Mapping[str, Tensor], jobs: Tensor, places: Tensor) -> Bends:
+        own: Lora = {path: (parameters[f"{path}|A"], parameters[f"{path}|B"] * self._scales()) for path in self.shapes}
+        if len(next(iter(parameters.values()))) > 1:
+            own = {path: (of_rows(a, jobs), of_rows(b, jobs)) for path, (a, b) in own.items()}
+        alone = bends.jobs is None  # the requests carry one mixture at most: it stands beside every row's own
+        return (bends if alone else bends.rows(torch.arange(len(jobs), device=self.device))).beside(own)
+
+    def _scales(self) -> Tensor | float:
+        if len({form.scale for form in self.forms}) < 2:
+            return self.scale
+        return torch.tensor([form.scale for form in self.forms], device=self.device)[:, None, None]
 
     def adapter(self, parameters: Mapping[str, Tensor], name: str) -> Adapter:
         """Trained parameters of one job in the form that requests carry: A (rank, in), B (out, rank)."""
-        modules = {path: (_array(parameters[f"{path}|A"]), _array(parameters[f"{path}|B"].T)) for path in self.shapes}
+        cut = {name: value[: self.rank] for name, value in parameters.items()}
+        modules = {path: (_array(cut[f"{path}|A"]), _array(cut[f"{path}|B"].T)) for path in self.shapes}
         return Adapter(modules, self.scale, name)
+
+
+def of_rows(stack: Tensor, jobs: Tensor) -> Tensor:
+    """`stack` (jobs, ...) as (rows, ...): row i has the part of job `jobs[i]`. Evenly shared, nothing is gathered."""
+    wanted = jobs.tolist()
+    first, last = wanted[0], wanted[-1]
+    count = last - first + 1
+    each = len(wanted) // max(count, 1)
+    if wanted != [job for job in range(first, last + 1) for _ in range(each)]:
+        return stack.index_select(0, jobs.to(stack.device))
+    own = stack if count == len(stack) else stack[first : last + 1]
+    return own if each == 1 else own[:, None].expand(-1, each, *own.shape[1:]).flatten(0, 1)
 
 
 def _array(value: Tensor) -> Floats:

@@ -54,7 +54,7 @@ class Vectors(Learner):
     def start(self, jobs: int) -> dict[str, Tensor]:
         return {"vectors": self.begun.repeat(jobs, 1, 1).to(self.device).requires_grad_()}
 
-    def bend(self, bends: Bends, parameters: Mapping[str, Tensor], jobs: Tensor) -> Bends:
+    def bend(self, bends: Bends, parameters: Mapping[str, Tensor], jobs: Tensor, places: Tensor) -> Bends:
         if any(prefix is not None for prefix in bends.prefixes):
             raise ModelError("a request that already has a prefix cannot train another one")
         return replace(bends, prefixes=[parameters["vectors"][job] for job in jobs.tolist()])

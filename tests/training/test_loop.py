@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from idiolect.errors import ModelError, RequestError
+from idiolect.models.engine import Engine
 from idiolect.models.scripted import ScriptedLM
 from idiolect.training import loop
 from idiolect.training.adam import Adam
@@ -22,10 +23,10 @@ def nan_adapter(bench):
     return Adapter({path: (a, np.full_like(b, np.nan)) for path, (a, b) in sound.modules.items()})
 
 
-def passes(monkeypatch, lm):
+def passes(monkeypatch):
     """The rows of each forward pass of training, as they come."""
-    seen, real = [], lm.answer_logprobs
-    monkeypatch.setattr(lm, "answer_logprobs", lambda rows, bends: seen.append(list(rows)) or real(rows, bends))
+    seen, real = [], Engine.answer_logprobs
+    monkeypatch.setattr(Engine, "answer_logprobs", lambda self, rows, bends: seen.append(list(rows)) or real(self, rows, bends))
     return seen
 
 
@@ -52,7 +53,7 @@ def test_neither_waves_nor_the_order_of_the_jobs_change_what_is_learnt(llama, jo
 
 
 def test_a_step_beyond_the_token_budget_is_taken_in_parts_and_is_the_same_step(llama, jobs, plan, monkeypatch):
-    seen = passes(monkeypatch, llama.lm)
+    seen = passes(monkeypatch)
     whole = sft(llama.lm, jobs, rank=2, plan=plan)
     steps = len(seen)
     seen.clear()
@@ -65,7 +66,7 @@ def test_a_step_beyond_the_token_budget_is_taken_in_parts_and_is_the_same_step(l
 def test_every_epoch_sees_every_example_once_and_in_another_order(llama, monkeypatch):
     pairs = pairs_of("ann", 7)
     names = {llama.lm.encode(*pair, end=True).ids: i for i, pair in enumerate(pairs)}
-    seen = passes(monkeypatch, llama.lm)
+    seen = passes(monkeypatch)
     sft(llama.lm, [pairs], rank=2, plan=Plan(epochs=4, batch=1))
     order = [names[row.ids] for rows in seen for row in rows]
     epochs = [tuple(order[at : at + 7]) for at in range(0, 28, 7)]
@@ -99,16 +100,16 @@ def test_a_job_that_is_not_finite_from_the_start_keeps_its_start_and_the_others_
 
 
 def test_a_job_that_breaks_later_keeps_what_it_had_and_trains_no_more(llama, plan, caplog, monkeypatch):
-    bad, sound, real, steps = pairs_of("bad", 2), pairs_of("ann", 6), llama.lm.answer_logprobs, []
+    bad, sound, real, steps = pairs_of("bad", 2), pairs_of("ann", 6), Engine.answer_logprobs, []
     theirs = {llama.lm.encode(*pair, end=True).ids for pair in bad}
 
-    def breaks_at_the_fourth(rows, bends):
-        logp, mask = real(rows, bends)
+    def breaks_at_the_fourth(self, rows, bends):
+        logp, mask = real(self, rows, bends)
         steps.append(any(row.ids in theirs for row in rows))
         factors = torch.tensor([float("nan") if row.ids in theirs and len(steps) == 4 else 1.0 for row in rows])
         return logp * factors[:, None], mask
 
-    monkeypatch.setattr(llama.lm, "answer_logprobs", breaks_at_the_fourth)
+    monkeypatch.setattr(Engine, "answer_logprobs", breaks_at_the_fourth)
     with caplog.at_level(logging.WARNING, "idiolect"):
         adapters = sft(llama.lm, [sound, bad], rank=2, plan=plan)
     assert steps == [True] * 4 + [False] * 16
@@ -125,7 +126,7 @@ def test_a_caller_that_has_switched_gradients_off_trains_all_the_same(llama, pla
 
 
 def test_an_answer_longer_than_the_window_is_trained_on_as_far_as_it_fits(llama, monkeypatch):
-    seen = passes(monkeypatch, llama.lm)
+    seen = passes(monkeypatch)
     sft(llama.lm, [[(ask("the fox " * 300), "and the dog " * 300)]], rank=2, plan=Plan(epochs=1))
     assert len(seen[0][0].ids) <= llama.lm.window and seen[0][0].answer == llama.lm.window // 2 + 1  # and the end token
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from idiolect.errors import ModelError
+from idiolect.models.engine import Engine
 from idiolect.models.scripted import ScriptedLM
 from idiolect.training.loop import Plan
 from idiolect.training.soft import soft
@@ -48,8 +49,10 @@ def test_what_was_trained_on_becomes_likelier(kind, request):
 
 def test_a_row_that_fills_the_window_leaves_room_for_the_prefix(monkeypatch):
     lm, seen = Bench("gpt2", window=64).lm, []  # GPT-2 has no position beyond its window
-    real = lm.answer_logprobs
-    monkeypatch.setattr(lm, "answer_logprobs", lambda rows, bends: seen.extend(map(len, (r.ids for r in rows))) or real(rows, bends))
+    real = Engine.answer_logprobs
+    monkeypatch.setattr(
+        Engine, "answer_logprobs", lambda self, rows, bends: seen.extend(len(row.ids) for row in rows) or real(self, rows, bends)
+    )
     soft(lm, [LONG], length=6, plan=Plan(epochs=1))
     assert seen == [64 - 6]
 
