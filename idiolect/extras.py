@@ -15,6 +15,7 @@ EXTRA = {  # library -> the extra of pyproject.toml that brings it
     "safetensors": "local",
     "sentence_transformers": "dense",
     "pyarrow": "data",
+    "ray": "scale",
     "rouge_score": "bench",
     "sklearn": "bench",
     "matplotlib": "bench",

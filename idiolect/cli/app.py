@@ -12,6 +12,7 @@ from rich.text import Text
 from idiolect import __version__
 from idiolect.cli import histories, people, show
 from idiolect.cli.compare import compare
+from idiolect.cli.fit import fit
 from idiolect.cli.methods import methods
 from idiolect.errors import IdiolectError
 
@@ -39,7 +40,7 @@ Version = Annotated[bool, typer.Option("--version", help="Show the version.", is
 COMMANDS: tuple[tuple[str, Callable[..., Any]], ...] = (
     (FIND, compare),
     (FIND, methods),
-    (USE, people.fit),
+    (USE, fit),
     (USE, people.ask),
     (KEPT, people.export),
     (KEPT, people.erase),

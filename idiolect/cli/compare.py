@@ -38,7 +38,7 @@ def compare(
     task: Annotated[str | None, typer.Option(help="A task in place of FILE: sample, sample_ratings, acl_titles ...")] = None,
     corpora: Annotated[Path | None, typer.Option(help="The folder that holds the corpora of the tasks.")] = None,
     model: options.Model = "tiny",
-    methods: Annotated[str, typer.Option(help="Names, with settings after colons: rag,rag:k=8. 'all': what the model can.")] = "all",
+    methods: Annotated[str, typer.Option(help="Names, with settings after colons: rag,rag:k=8. Or: usual, all.")] = "usual",
     users: Annotated[int | None, typer.Option(min=1, help="So many people, drawn by the seed. Left out: everybody.")] = None,
     targets: Annotated[int, typer.Option(min=1, help="The latest records of each person that are asked for, at most.")] = 3,
     seed: options.Seed = 0,

@@ -42,6 +42,7 @@ def _all() -> None:
             cells = (f"  {row.name}", row.what, ", ".join(sorted(row.needs)) or "text", Text(row.paper, "dim"))
             table.add_row(*cells[: len(table.columns)])
     show.out().print(table)
+    show.say(f"\nusual, what `compare` takes if it is not told: {', '.join(catalogue.USUAL)}.")
     show.next_step("More on one of them, with its paper and its settings:", "idiolect methods oppu")
 
 

@@ -46,14 +46,22 @@ def _remote(name: str) -> LM:
     return RemoteLM(url, served)
 
 
+GROUPS = {"usual": catalogue.USUAL, "all": catalogue.names()}
+
+
 def open_methods(names: str, can: frozenset[str]) -> list[tuple[str, Method]]:
-    """The methods in "rag,rag:k=8,oppu", under these names; for "all", every one that a model can run which `can` do these things."""
+    """The methods in "rag,rag:k=8,oppu", under these names; "usual" and "all" stand for those that a model which `can` do this can run."""
+    asked = [name.strip() for name in names.split(",") if name.strip()]
+    chosen = [name for word in asked for name in (_group(word, can) if word in GROUPS else [word])]
+    return [(name, open_method(name)) for name in dict.fromkeys(chosen)]
+
+
+def _group(word: str, can: frozenset[str]) -> list[str]:
     able = catalogue.able(can)
-    chosen = able if names == "all" else tuple(name.strip() for name in names.split(",") if name.strip())
-    if names == "all" and len(able) < len(catalogue.ROWS):
-        left = [f"{row.name} ({', '.join(sorted(row.needs - can))})" for row in catalogue.ROWS if row.name not in able]
-        show.note(f"Left out, because the model cannot do what is in brackets: {', '.join(left)}.")
-    return [(name, open_method(name)) for name in chosen]
+    if left := [catalogue.row(name) for name in GROUPS[word] if name not in able]:
+        told = ", ".join(f"{row.name} ({', '.join(sorted(row.needs - can))})" for row in left)
+        show.note(f"Left out, because the model cannot do what is in brackets: {told}.")
+    return [name for name in GROUPS[word] if name in able]
 
 
 def open_method(spec: str) -> Method:

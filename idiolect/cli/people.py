@@ -1,9 +1,8 @@
-"""`idiolect fit`, `ask`, `export`, `erase`: people are learnt, answered, shown what is kept of them, and forgotten."""
+"""`idiolect ask`, `export`, `erase`: people who were learnt are answered, shown what is kept of them, and forgotten."""
 
 from __future__ import annotations
 
 import json as json_format
-import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -23,44 +22,7 @@ from idiolect.types import ask as asking
 if TYPE_CHECKING:
     from idiolect.store import Store
 
-TOGETHER = 64  # people enrolled at once; then they are on the disk
-
 UserId = Annotated[str, typer.Argument(metavar="USER", help="The person's id.")]
-
-
-def fit(
-    file: options.HistoryFile = None,
-    method: options.MethodName = "rag",
-    model: options.Model = "tiny",
-    store: options.StorePath = options.STORE,
-    user: options.UserColumn = None,
-    prompt: options.PromptColumn = None,
-    answer: options.AnswerColumn = None,
-    time: options.TimeColumn = None,
-) -> None:
-    """Keep the people of FILE, and learn everybody kept with one method: what they teach together, and what each teaches alone.
-
-    Example: idiolect fit history.jsonl --method oppu
-    """
-    users = open_users(file, options.columns(user, prompt, answer, time))
-    lm, chosen, name = open_model(model), open_method(method), method.partition(":")[0]
-    assistant = Assistant(lm, chosen)
-    with opened(store) as kept, show.progress() as bars:
-        for one in bars.track(users, description="Keeping records"):
-            kept.add(one.id, one.records)
-        everyone = [kept.user(user_id) for user_id in kept.users()]  # not only of FILE: states stand on what all teach together
-        together = bars.add_task("What people teach together", total=1)
-        assistant.fit(everyone)
-        kept.save_shared(name, configured(model, chosen), chosen.shared)
-        bars.advance(together)
-        alone = bars.add_task("What each teaches alone", total=len(everyone))
-        for at in range(0, len(everyone), TOGETHER):
-            some = everyone[at : at + TOGETHER]
-            for one, state in zip(some, assistant.enroll(some), strict=True):
-                kept.save(one.id, name, configured(model, chosen), state, one.records.digest)
-            bars.advance(alone, len(some))
-    show.say(f"{show.count(len(everyone), 'user')} learnt with {method} on {lm.name}, kept in {store}.")
-    show.next_step("Ask for one of them:", f"idiolect ask {shlex.quote(users[0].id)} 'QUESTION' --store {shlex.quote(str(store))}")
 
 
 def ask(
@@ -128,7 +90,7 @@ def erase(
     left = "nothing of them is left" if receipt.clean else f"found in {', '.join(receipt.found)}"
     show.say(f"{receipt.searched_bytes:,} bytes searched: {left}.")
     if receipt.shared:
-        show.note(f"What people taught together stays as it was ({', '.join(receipt.shared)}): fit again to learn it without {user}.")
+        show.note(f"What people taught together stays as it was ({', '.join(receipt.shared)}): fit --again learns it without {user}.")
     if not receipt.clean:
         raise typer.Exit(1)
 

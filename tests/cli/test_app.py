@@ -11,6 +11,7 @@ import pytest
 
 from idiolect import __version__, catalogue
 from idiolect.cli import show
+from idiolect.cli.opening import open_methods
 from idiolect.data.files import read
 from idiolect.store import Store
 
@@ -195,12 +196,12 @@ def test_fitting_again_adds_records_and_forgets_none(run, small, history, column
         assert store.provenance("bob")[0].created > 0 and len(store.provenance("ann")) == 1
 
 
-def test_people_kept_from_before_are_learnt_again_with_the_new_ones(run, small, history, columns, tmp_path):
+def test_people_kept_from_before_stay_as_they_were_beside_the_new_ones(run, small, history, columns, tmp_path):
     words = ("--method", "soft_prompt:length=2:epochs=1", "--model", small, "--store", "people.db")
     assert run("fit", history, *columns, *words).code == 0
     (tmp_path / "more.jsonl").write_text('{"user": "dee", "time": 1, "prompt": "Title?", "answer": "Of streets"}\n')
     said = run("fit", "more.jsonl", *words)
-    assert said.code == 0 and "4 users learnt" in said.out and "idiolect ask dee" in said.err
+    assert said.code == 0 and "1 user learnt" in said.out and "3 users kept as they were" in said.out and "idiolect ask dee" in said.err
 
 
 def test_a_method_that_was_not_fitted_is_named_with_the_way_out(run, small, history, columns):
@@ -223,3 +224,15 @@ def test_markup_in_what_people_wrote_is_shown_as_it_is(run, small, tmp_path):
     (tmp_path / "odd.jsonl").write_text("\n".join(lines))
     said = run("ask", "[bold]ann", "words", "--history", "odd.jsonl", "--model", small, "--max-tokens", 2)
     assert said.code == 0 and "'[red]words[/red] 2'" in said.err
+
+
+def test_the_name_of_a_group_stands_among_names_for_what_the_model_can_run():
+    able = frozenset({"adapters", "train"})
+    names = [name for name, _ in open_methods("usual, rag:k=8,rag", able)]
+    assert names == ["plain", "rag", "pag", "stats_profile", "oppu", "one4all", "rag:k=8"]
+    assert [name for name, _ in open_methods("all", frozenset(catalogue.row("cos").needs))][:2] == ["plain", "rag"]
+
+
+def test_what_is_usual_is_in_the_catalogue_and_of_every_level():
+    levels = {catalogue.row(name).level for name in catalogue.USUAL}
+    assert set(catalogue.USUAL) <= set(catalogue.names()) and levels == set(catalogue.LEVELS)
