@@ -62,13 +62,45 @@ ROWS = (
          "Tan et al., EMNLP 2024, arXiv:2402.04401", "adapters train"),
     _row("one4all", "adaptation.one4all:One4All", "model", "one LoRA adapter for everybody, which learns to use quoted records",
          "Clarke et al., PEFT-U, 2024, arXiv:2407.18078", "adapters train"),
+    _row("plum", "adaptation.plum:PLUM", "model", "one LoRA adapter a person, taught by questions about past conversations",
+         "Magister et al., L2M2 2025, arXiv:2411.13405", "adapters train"),
+    _row("style_remix", "adaptation.style_remix:StyleRemix", "model", "adapters for poles of style, mixed in the person's shares, searched",
+         "Fisher et al., EMNLP 2024, arXiv:2408.15666", "adapters train logprobs"),
+    _row("p_tailor", "adaptation.p_tailor:PTailor", "model", "LoRA experts that traits share, mixed by the traits a person shows",
+         "Dan et al., P-React, Findings of ACL 2025, arXiv:2406.12548", "adapters train"),
+    _row("lora_xs", "adaptation.lora_xs:LoRAXS", "model", "a few numbers a person between fixed factors of the model's weights",
+         "Bałazy et al., 2024, arXiv:2405.17604; Clarke et al., PEFT-U, 2024, arXiv:2407.18078", "adapters train"),
+    _row("per_pcs", "adaptation.per_pcs:PerPcs", "model", "an adapter put together of pieces that other people share, without training",
+         "Tan et al., EMNLP 2024, arXiv:2406.10471", "adapters train"),
+    _row("plora", "adaptation.plora:PLoRA", "model", "one LoRA adapter for everybody, with a few numbers of the person's own inside",
+         "Zhang et al., AAAI 2024, arXiv:2403.06208", "adapters steering train"),
+    _row("fdlora", "adaptation.fdlora:FDLoRA", "model", "one LoRA adapter a person and one learnt without sharing records, fused",
+         "Qi et al., 2024, arXiv:2406.07925", "adapters train logprobs"),
+    _row("proper", "adaptation.proper:PROPER", "model", "LoRA adapters for everybody, for groups of people and for each person, in stages",
+         "Zhang et al., ACL 2025, arXiv:2503.01303", "adapters train"),
+    _row("pplug", "adaptation.pplug:PPlug", "model", "one vector before the text, a mean of the person's records weighted by what is asked",
+         "Liu et al., 2024, arXiv:2409.11901", "prefix train"),
+    _row("persoma", "adaptation.persoma:PERSOMA", "model", "the person's records resampled into a few vectors before the text",
+         "Hebert et al., 2024, arXiv:2408.00960", "prefix train"),
+    _row("uem", "adaptation.uem:UEM", "model", "one vector before the text for each of the person's records",
+         "Doddapaneni et al., PERSONALIZE 2024, arXiv:2401.04858", "prefix train"),
+    _row("profile_to_adapter", "adaptation.profile_to_adapter:ProfileToAdapter", "model", "an adapter written from the person's records",
+         "after Ha et al., HyperNetworks, ICLR 2017, arXiv:1609.09106", "adapters train"),
     _row("style_vector", "steering.style_vector:StyleVector", "inference", "a vector from the model's way of writing to the person's",
          "Zhang et al., ACL 2025, arXiv:2503.05213", "steering logprobs"),
     _row("cos", "steering.cos:CoS", "inference", "what the person's records change in the next word, amplified",
          "He et al., ICLR 2025, arXiv:2405.01768", "guide"),
+    _row("cache_lm", "steering.cache_lm:CacheLM", "inference", "the person's words, remembered token by token, vote for the next one",
+         "our own, after Khandelwal et al., ICLR 2020, arXiv:1911.00172", "memory"),
     _row("best_of", "alignment.best_of:BestOf", "objective", "of several answers, the one this person would most likely have written",
          "Stiennon et al., NeurIPS 2020, arXiv:2009.01325", "logprobs"),
+    _row("hydra", "alignment.hydra:HYDRA", "objective", "chooses what to quote and which answer to give, by scorers with a head a person",
+         "Zhuang et al., NeurIPS 2024, arXiv:2406.02888"),
 )  # fmt: skip
+
+
+USUAL = ("plain", "rag", "pag", "stats_profile", "soft_prompt", "oppu", "one4all", "style_vector", "cos", "best_of")
+"""A few well-known methods of each level: what is compared in a few minutes where nobody says otherwise."""
 
 
 def names() -> tuple[str, ...]:

@@ -58,7 +58,7 @@ def test_a_wrong_setting_is_met_with_the_nearest():
 
 
 def test_what_a_text_only_model_can_run_is_told_without_importing_anything():
-    assert catalogue.able(frozenset()) == ("plain", "rag", "pag", "stats_profile")
+    assert catalogue.able(frozenset()) == ("plain", "rag", "pag", "stats_profile", "hydra")
     assert catalogue.able(CAPABILITIES) == catalogue.names()
 
 

@@ -16,8 +16,8 @@ from idiolect.errors import StoreError
 from idiolect.evaluation import plots, show
 from idiolect.evaluation.comparison import Comparison, Figure, Row
 from idiolect.evaluation.metrics import METRICS, Metric
-from idiolect.evaluation.style import FEATURES
 from idiolect.evaluation.verdict import QUERIES, effort
+from idiolect.training.style_features import FEATURES
 
 TEMPLATE = "report.html.jinja"
 EXTREMES = 5  # people shown at each end

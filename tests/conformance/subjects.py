@@ -25,8 +25,22 @@ SMALL: dict[str, dict[str, Any]] = {  # keywords that make a row cheap on a tiny
     "soft_prompt": {**TRAINING, "batch": 2, "length": 2},
     "oppu": {**TRAINING, "batch": 2, "rank": 2},
     "one4all": {**TRAINING, "rank": 2},
+    "plum": {"epochs": 2, "newest": 4, "batch": 4, "rank": 2},
+    "style_remix": {**TRAINING, "rank": 2, "pole_pairs": 2, "judged": 2, "rounds": 1},
+    "p_tailor": {**TRAINING, "rank": 2, "experts": 3},
+    "lora_xs": {**TRAINING, "batch": 2, "rank": 2, "task_rank": 2},
+    "per_pcs": {**TRAINING, "rank": 2, "least": 3},
+    "plora": {"epochs": 2, "own_epochs": 2, "newest": 4, "shared_pairs": 6, "batch": 2, "rank": 2, "size": 4},
+    "fdlora": {"epochs": 2, "newest": 4, "batch": 2, "rank": 2, "rounds": 2, "searches": 1},
+    "proper": {**TRAINING, "batch": 2, "rank": 2, "groups": 2, "expert_rank": 1, "own_rank": 2},
+    "pplug": {**TRAINING, "hidden": 8, "items": 4},
+    "persoma": {**TRAINING, "inner": 8, "items": 4, "length": 2},
+    "uem": {**TRAINING, "inner": 8, "items": 4},
+    "profile_to_adapter": {**TRAINING, "rank": 2, "traits": 3, "items": 4},
+    "hydra": {"newest": 2, "pool": 2, "drawn": 1, "answer_tokens": 4},
     "style_vector": {"newest": 4, "answer_tokens": 4, "strengths": (1.0, 2.0)},  # without 0, so that it always steers
     "best_of": {"drawn": 2},
+    "cache_lm": {"newest": 4},
 }
 RTOL = ATOL = 1e-4  # what arrays may differ by where the order of additions differs
 

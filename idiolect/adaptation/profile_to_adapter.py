@@ -1,0 +1,100 @@
+"""ProfileToAdapter: a small network writes a person's LoRA adapter from their records, without training: a newcomer has weights at once.
+
+Ours, after hypernetworks: Ha, Dai, Le. HyperNetworks. ICLR 2017, arXiv:1609.09106. The mean of the vectors of a person's records is
+pressed into a few numbers z, and the adapter is (B + z1 B1 + z2 B2 ...) A, whose factors everybody taught. Where nothing is known
+of a person, z is 0 and the adapter is everybody's. z is all that is kept of a person's weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from idiolect.method import Method
+from idiolect.models.lm import LM
+from idiolect.models.local import LocalLM
+from idiolect.models.places import linears
+from idiolect.retrieval import BM25
+from idiolect.training.encoder import Network, drawn, restored, teach
+from idiolect.training.lessons import Course, last_vectors, lessons
+from idiolect.training.loop import Plan, local
+from idiolect.types import Adapter, Floats, Request, State, User
+from idiolect.wording import quote
+
+
+class Hypernetwork(Network):
+    """From the mean of a person's records, through `traits` numbers, to an adapter of `rank`."""
+
+    def __init__(self, width: int, shapes: Mapping[str, tuple[int, int]], rank: int, traits: int) -> None:
+        super().__init__(width)
+        self.paths = list(shapes)
+        self.press = nn.Linear(2 * width, traits, bias=False)
+        self.down = nn.ParameterList([(torch.rand(rank, n) * 2 - 1) / n**0.5 for n, _ in shapes.values()])
+        self.up = nn.ParameterList([torch.zeros(1 + traits, rank, n) for _, n in shapes.values()])
+
+    def forward(self, history: Tensor, there: Tensor, asked: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+        return self.factors(self.traits(history, there))
+
+    def traits(self, history: Tensor, there: Tensor) -> Tensor:
+        """z (rows, traits), each between -1 and 1; 0 for somebody without records."""
+        mean = (history.flatten(2) * there[..., None]).sum(dim=1) / there.sum(dim=1, keepdim=True).clamp(min=1)
+        return torch.tanh(self.press(mean))
+
+    def factors(self, traits: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+        """For each module A (rows, rank, inputs) and B (rows, rank, outputs), of z (rows, traits)."""
+        z = torch.cat([torch.ones_like(traits[:, :1]), traits], dim=1)
+        stacked = zip(self.paths, self.down, self.up, strict=True)
+        return {path: (a.expand(len(z), -1, -1), torch.einsum("zt,tro->zro", z, b)) for path, a, b in stacked}
+
+
+@dataclass
+class ProfileToAdapter(Method):
+    """An adapter of `rank` on `modules` from the `items` last records; questions are told `k` earlier records in words."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({"adapters", "train"})
+    k: int = 1
+    items: int = 32
+    rank: int = 8
+    traits: int = 16
+    modules: tuple[str, ...] = ("q_proj", "v_proj")
+    depth: float = 0.34
+    lr: float = 2e-3
+    epochs: int = 2
+    newest: int = 24
+    shared_pairs: int = 384
+    seed: int = 0
+
+    def fit(self, users: Sequence[User], lm: LM) -> None:
+        model = local(lm, "ProfileToAdapter")
+        course = Course(self.k, self.newest, self.shared_pairs, self.items, depth=self.depth, seed=self.seed)
+        plan = Plan(lr=self.lr, epochs=self.epochs, batch=16, seed=self.seed)
+        self.shared = State(arrays=teach(model, self._network(model), lessons(model, users, course), plan))
+
+    def enroll(self, users: Sequence[User], lm: LM) -> list[State]:
+        model = local(lm, "ProfileToAdapter")
+        if not self.shared.arrays:
+            return [State(records=user.records) for user in users]
+        network = restored(self._network(model), self.shared.arrays)
+        history, there, _ = network.told(last_vectors(model, users, self.items, self.depth))
+        traits = network.traits(history, there).numpy()
+        return [State(arrays={"traits": own}, records=user.records) for user, own in zip(users, traits, strict=True)]
+
+    def personalize(self, state: State, request: Request, lm: LM) -> Request:
+        near = BM25(state.records).search(request.question, self.k)
+        own = {self._adapter(state.arrays["traits"], lm): 1.0} if state.arrays else {}
+        return request.told(quote(near), because=near).bent(adapters=own)
+
+    def _adapter(self, traits: Floats, lm: LM) -> Adapter:
+        network = restored(self._network(local(lm, "ProfileToAdapter")), self.shared.arrays)
+        factors = network.factors(torch.tensor(traits)[None])
+        return Adapter({path: (a[0].numpy(), b[0].T.numpy()) for path, (a, b) in factors.items()}, name="profile")
+
+    def _network(self, lm: LocalLM) -> Hypernetwork:
+        sizes = linears(lm.model)
+        shapes = {path: sizes[path] for path in lm.linear_paths(self.modules)}
+        return drawn(partial(Hypernetwork, lm.width, shapes, self.rank, self.traits), self.seed)
