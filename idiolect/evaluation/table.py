@@ -52,7 +52,7 @@ def _title(comparison: Comparison) -> Text:
 
 def _grid(comparison: Comparison, width: int) -> Table:
     grid = Table(box=None, pad_edge=False, padding=(0, 2 if width >= WIDE else 1, 0, 0), header_style="bold", collapse_padding=True)
-    grid.add_column("method", no_wrap=True, max_width=28 if width >= FULL else 14 if width >= WIDE else 13)
+    grid.add_column("method", overflow="fold", max_width=28 if width >= FULL else 14 if width >= WIDE else 13)
     grid.add_column(comparison.metric.label)
     beside = show.beside(comparison)
     for heading in ("vs Plain", "other's", "personal", *([beside.label] if beside and width >= WIDE else [])):

@@ -36,3 +36,11 @@ def test_names_cannot_style_the_table() -> None:
     console.print(table(compare(crowd(), model(), [("[blue]Own", Own())], task)))
     text = console.export_text()
     assert "[red]t" in text and "[bold]x" in text and "[blue]Own" in text
+
+
+def test_settings_of_one_method_can_be_told_apart_in_a_narrow_terminal() -> None:
+    task = Task("t", "text", "x", lambda _: crowd())
+    console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(table(compare(crowd(), model(), [(f"own:strength={value}", Own()) for value in (0.25, 0.75)], task), 80))
+    text = console.export_text()
+    assert text.count("own:strength=") >= 2 and "\n0.25" in text and "\n0.75" in text
