@@ -53,7 +53,7 @@ class PROPER(Method):
         task = sft(lm, [everyone], rank=self.rank, alpha=self.rank, modules=self.modules, plan=self._plan(16))[0]
         points = self._portraits(users, lm)
         seen = points if len(points) else np.zeros((1, points.shape[1]), np.float32)
-        scale = {"mean": seen.mean(axis=0), "spread": seen.std(axis=0)}
+        scale = {"mean": seen.mean(axis=0), "spread": np.sqrt(seen.var(axis=0).mean(keepdims=True))}
         told, owners = owned(users, self.k, self.newest, self.shared_pairs, self.seed)
         bent = [(request.bent(adapters={task: 1.0}), answer) for request, answer in told]
         at, plan = list(task.modules), self._plan(16)
@@ -100,6 +100,6 @@ class PROPER(Method):
 
 
 def _scaled(points: Floats, by: Mapping[str, Floats]) -> Floats:
-    """Points (people, width) as deviations from the mean person, in spreads; 0 for who has written nothing."""
+    """Points (people, width) as deviations from the mean person, near 1 on average; 0 for who has written nothing."""
     made: Floats = (points - by["mean"]) / np.maximum(by["spread"], 1e-6) * points.any(axis=1, keepdims=True)
     return made

@@ -40,7 +40,7 @@ class Engine:
         """(rows, keep, vocabulary): what the last `keep` positions say of their next tokens."""
         with self.lock:
             if cache is not None and self.lean.fits(batch, cache):
-                return self._step(batch, bends, cache)
+                return self._step(batch, bends, cache)[0]
         given = {"input_ids": batch.ids} if batch.embeds is None else {"inputs_embeds": batch.embeds}
         asked = {"logits_to_keep": keep} if self.keeps else {}
         with self.lock, swift(self.linears), bent(self.model, bends, batch.scope):
@@ -55,7 +55,7 @@ class Engine:
         kept: Tensor = made.logits[:, -keep:]
         return kept
 
-    def _step(self, batch: Padded, bends: Bends, cache: DynamicCache) -> Tensor:
+    def _step(self, batch: Padded, bends: Bends, cache: DynamicCache) -> tuple[Tensor, Tensor]:
         steering = dict(bends.everywhere)
         for layer, vectors in bends.decoding.items():
             steering[layer] = steering[layer] + vectors if layer in steering else vectors
@@ -64,8 +64,11 @@ class Engine:
 
     def logits_and_states(self, batch: Padded, bends: Bends, keep: int, cache: DynamicCache | None = None) -> tuple[Tensor, Tensor]:
         """`logits`, and the states of all positions as the head would be given them: (rows, tokens, width)."""
-        with self.lock, listening_before_head(self.model) as heard:
-            logits = self.logits(batch, bends, keep, cache)
+        with self.lock:
+            if cache is not None and self.lean.fits(batch, cache):
+                return self._step(batch, bends, cache)
+            with listening_before_head(self.model) as heard:
+                logits = self.logits(batch, bends, keep, cache)
         return logits, heard[-1]
 
     def answer_logits(self, rows: Sequence[Encoded], bends: Bends) -> Tensor:

@@ -30,8 +30,11 @@ class Lean:
         usual = self.model.config._attn_implementation == "sdpa" and not self.model.training
         return usual and all(type(layer) is RoomyLayer for layer in cache.layers) and not any(map(_touched, self.modules))
 
-    def step(self, batch: Padded, steering: Mapping[int, Tensor], cache: DynamicCache) -> Tensor:
-        """(rows, 1, vocabulary): the logits of the next token. `steering` is layer -> (rows, width), added after that block."""
+    def step(self, batch: Padded, steering: Mapping[int, Tensor], cache: DynamicCache) -> tuple[Tensor, Tensor]:
+        """Logits of the next token (rows, 1, vocabulary), and the states that the head made them of (rows, 1, width).
+
+        `steering` is layer -> (rows, width), added after that block.
+        """
         body = self.model.model
         x = body.embed_tokens.forward(batch.ids)
         turn, seen = body.rotary_emb.forward(x, position_ids=batch.positions), batch.mask.bool()[:, None, None]
@@ -41,8 +44,8 @@ class Lean:
             x = x + mlp.down_proj.forward(mlp.act_fn.forward(mlp.gate_proj.forward(y)) * mlp.up_proj.forward(y))
             if number in steering:
                 x = x + steering[number][:, None].to(x.dtype)
-        made: Tensor = self.model.lm_head.forward(body.norm.forward(x))
-        return made
+        states: Tensor = body.norm.forward(x)
+        return self.model.lm_head.forward(states), states
 
 
 def _attended(attention: Any, x: Tensor, turn: tuple[Tensor, Tensor], seen: Tensor, past: RoomyLayer) -> Tensor:

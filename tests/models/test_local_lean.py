@@ -3,12 +3,14 @@
 import copy
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from idiolect.models.decode import Flight
 from idiolect.models.local import LocalLM
+from idiolect.types import Memory, ask
 from tests.tiny_models import failing
 
 
@@ -42,6 +44,15 @@ def test_each_bend_gives_the_logits_of_the_models_own_way(bench, monkeypatch):
     made = steps(bench.lm, requests)
     assert len(taken) == (0 if bench.kind == "gpt2" else 4)
     assert torch.allclose(made, steps(slow(bench.lm), requests), atol=1e-4)
+
+
+def test_the_states_that_a_memory_is_asked_with_are_the_models_own(llama, monkeypatch):
+    lm, plain, taken = llama.lm, ask("Tell me of the fox", max_tokens=8), counted(llama.lm, monkeypatch)
+    ((keys, values),) = lm.traces([plain], ["the lazy dog sleeps on"])
+    asked = plain.bent(memory=Memory(keys, np.zeros((len(values), 1), dtype=np.int32), values, near=0.6, temperature=5.0))
+    reply = lm.generate([asked])[0]
+    assert len(taken) == reply.tokens - (reply.finish == "length") and reply.text != lm.generate([plain])[0].text
+    assert reply == slow(lm).generate([asked])[0]
 
 
 def test_heads_that_share_keys_and_turns_that_are_scaled_are_the_models_own(llama):
