@@ -29,9 +29,9 @@ import torch
 from people import TARGETS, adapter, model
 from rounds import Way, interleaved, ratio, tell
 
+from idiolect.assistant import Assistant
 from idiolect.evaluation.cohort import Setup, gather
 from idiolect.evaluation.tasks import task
-from idiolect.method import Assistant
 from idiolect.models.local import LocalLM, load
 from idiolect.models.peft_files import write_peft
 from idiolect.store import Store, rows

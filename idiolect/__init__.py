@@ -1,8 +1,9 @@
 """Idiolect: any language model, answering each of its users in that person's own way."""
 
 from idiolect import catalogue
+from idiolect.assistant import Assistant
 from idiolect.errors import IdiolectError
-from idiolect.method import Assistant, Chain, Method
+from idiolect.method import Chain, Method
 from idiolect.types import (
     Adapter,
     Guide,

@@ -1,13 +1,13 @@
-"""A method turns a plain request into one that is bent towards a person. Here: the protocol, chaining, and the Assistant that runs it."""
+"""A method turns a plain request into one that is bent towards a person. Here: the protocol, and chaining."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, ClassVar
 
-from idiolect.models.lm import LM, check
-from idiolect.types import Record, Reply, Request, Score, State, User
+from idiolect.models.lm import LM
+from idiolect.types import WRITTEN, History, Record, Reply, Request, State, User
 
 
 class Method:
@@ -18,6 +18,8 @@ class Method:
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
+    reads: ClassVar[frozenset[str]] = WRITTEN  # kinds of records it understands: it is given no others
+    quotes: ClassVar[bool] = True  # whether questions are told records, for which states keep them
     shared: State = State()  # filled by `fit`; saved and loaded as one value
 
     def fit(self, users: Sequence[User], lm: LM) -> None:
@@ -25,15 +27,31 @@ class Method:
 
     def enroll(self, users: Sequence[User], lm: LM) -> list[State]:
         """One State for each user, equal to the one that user would have got alone."""
-        return [State(records=user.records) for user in users]
+        return [State(records=self.quotable(user)) for user in users]
 
     def update(self, state: State, user: User, new: Sequence[Record], lm: LM) -> State:
         """The state after `new` records were added; `user` already holds them. Default: enroll afresh."""
         return self.enroll([user], lm)[0]
 
+    def observe(self, state: State, user: User, new: Sequence[Record], lm: LM) -> State:
+        """What `new` records change at once, without training and without asking the model; `user` already holds them.
+
+        Default: the records there are to quote; the rest waits for `update`. `new` are those that `state.records` has not: a
+        method that learns step by step keeps its records there, for they say what it has been told already.
+        """
+        return replace(state, records=self.quotable(user))
+
     def personalize(self, state: State, request: Request, lm: LM) -> Request | Reply:
         """The request bent towards the person, or the reply itself where the method asks several times and chooses."""
         return request
+
+    def readable(self, user: User) -> User:
+        """`user` with the records that this method understands."""
+        return User(user.id, user.records.of(self.reads))
+
+    def quotable(self, user: User) -> History:
+        """The records of `user` that a state keeps to quote from: none where the setting `k` says that none are quoted."""
+        return user.records if self.quotes and getattr(self, "k", True) else History()
 
     @property
     def config(self) -> dict[str, Any]:
@@ -66,62 +84,36 @@ class Chain(Method):
         for link, part in zip(self.links, state.parts, strict=True):
             link.shared = part
 
+    @property
+    def reads(self) -> frozenset[str]:  # type: ignore[override]  # of the links: each is given its own kinds
+        return frozenset().union(*(link.reads for link in self.links))
+
     def fit(self, users: Sequence[User], lm: LM) -> None:
         for link in self.links:
-            link.fit(users, lm)
+            link.fit([link.readable(user) for user in users], lm)
 
     def enroll(self, users: Sequence[User], lm: LM) -> list[State]:
-        columns = [link.enroll(users, lm) for link in self.links]
+        columns = [link.enroll([link.readable(user) for user in users], lm) for link in self.links]
         return [State(parts=tuple(parts)) for parts in zip(*columns, strict=True)] if columns else [State() for _ in users]
 
     def update(self, state: State, user: User, new: Sequence[Record], lm: LM) -> State:
-        return State(parts=tuple(link.update(part, user, new, lm) for link, part in zip(self.links, state.parts, strict=True)))
+        return State(parts=tuple(link.update(part, link.readable(user), _of(link, new), lm) for link, part in self._pairs(state)))
+
+    def observe(self, state: State, user: User, new: Sequence[Record], lm: LM) -> State:
+        return State(parts=tuple(link.observe(part, link.readable(user), _of(link, new), lm) for link, part in self._pairs(state)))
 
     def personalize(self, state: State, request: Request, lm: LM) -> Request | Reply:
         bent: Request | Reply = request
-        for link, part in zip(self.links, state.parts, strict=True):
+        for link, part in self._pairs(state):
             if isinstance(bent, Reply):
                 return bent
             bent = link.personalize(part, bent, lm)
         return bent
 
+    def _pairs(self, state: State) -> Iterator[tuple[Method, State]]:
+        """Each link with its part; of somebody who taught nothing yet, an empty one."""
+        return zip(self.links, state.parts or (State(),) * len(self.links), strict=True)
 
-class Assistant:
-    """A model, a method, and the people it knows: the only thing that compare, serve, audit and bench call."""
 
-    def __init__(self, lm: LM, method: Method) -> None:
-        check(lm, method.needs, type(method).__name__)
-        self.lm, self.method = lm, method
-        self.states: dict[str, State] = {}
-
-    def fit(self, users: Sequence[User]) -> None:
-        """What `users` teach together."""
-        self.method.fit(users, self.lm)
-
-    def enroll(self, users: Sequence[User]) -> list[State]:
-        """Learn each of `users`, and remember them."""
-        states = self.method.enroll(users, self.lm)
-        self.states.update({user.id: state for user, state in zip(users, states, strict=True)})
-        return states
-
-    def personalize(self, user_ids: Sequence[str], requests: Sequence[Request]) -> list[Request | Reply]:
-        """Each request bent towards its person; an unknown person changes nothing."""
-        known = (self.states.get(user_id) for user_id in user_ids)
-        return [r if s is None else self.method.personalize(s, r, self.lm) for s, r in zip(known, requests, strict=True)]
-
-    def replies(self, user_ids: Sequence[str], requests: Sequence[Request]) -> list[Reply]:
-        """Answers, generated together, in the order asked."""
-        return self.answered(self.personalize(user_ids, requests))
-
-    def answered(self, bent: Sequence[Request | Reply]) -> list[Reply]:
-        """Replies to what `personalize` gave, generated together; where the method answered by itself, its own."""
-        open_ = [b for b in bent if isinstance(b, Request)]
-        made = iter(self.lm.generate(open_) if open_ else [])
-        return [next(made) if isinstance(b, Request) else b for b in bent]
-
-    def scores(self, user_ids: Sequence[str], requests: Sequence[Request], answers: Sequence[str]) -> list[Score | None]:
-        """Log-probability of each answer for its person; None where the method answers by itself."""
-        bent = self.personalize(user_ids, requests)
-        pairs = [(b, a) for b, a in zip(bent, answers, strict=True) if isinstance(b, Request)]
-        made = iter(self.lm.score([b for b, _ in pairs], [a for _, a in pairs]) if pairs else [])
-        return [next(made) if isinstance(b, Request) else None for b in bent]
+def _of(link: Method, records: Sequence[Record]) -> list[Record]:
+    return [record for record in records if record.kind in link.reads]

@@ -2,107 +2,46 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal, overload
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from idiolect.errors import DataError, RequestError
+from idiolect.errors import RequestError
+from idiolect.records import KINDS, WRITTEN, Fact, History, Kind, Record, User, digest
 
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.integer[Any]]
 
-
-def digest(*parts: str | bytes) -> str:
-    """16 hex digits that name `parts`; lengths are hashed too, so ("ab", "c") and ("a", "bc") differ."""
-    made = hashlib.sha256()
-    for part in parts:
-        raw = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
-        made.update(len(raw).to_bytes(8, "little") + raw)
-    return made.hexdigest()[:16]
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One thing a person wrote, said or rated: `answer` is theirs, `prompt` is what it answered ("" for plain text).
-
-    `time` is POSIX seconds, or any number that grows (sources without dates number their records).
-    `id` is derived from the content where a source gives none, so that importing twice adds nothing.
-    """
-
-    prompt: str
-    answer: str
-    time: float = 0.0
-    id: str = ""
-
-    def __post_init__(self) -> None:
-        if not math.isfinite(self.time):
-            raise DataError(f"a record's time is a finite number, not {self.time}: without one there is no earlier and later")
-        if not self.id:
-            object.__setattr__(self, "id", digest(self.prompt, self.answer, repr(float(self.time))))
-
-
-class History(Sequence[Record]):
-    """A person's records in time order (equal times keep the order given). Immutable."""
-
-    __slots__ = ("_records", "_times")
-
-    def __init__(self, records: Iterable[Record] = ()) -> None:
-        self._records = tuple(sorted(records, key=lambda record: record.time))
-        self._times = [record.time for record in self._records]
-
-    def before(self, record: Record) -> History:
-        """The records strictly earlier than `record`: all that may be shown or taught where `record` is asked for."""
-        return self[: bisect_left(self._times, record.time)]
-
-    def newest(self, count: int) -> History:
-        """The latest `count` records."""
-        return self[max(0, len(self) - count) :]
-
-    @property
-    def digest(self) -> str:
-        """Names the content: equal histories, and only they, share it."""
-        return digest(*(part for r in self._records for part in (r.id, r.prompt, r.answer, repr(float(r.time)))))
-
-    @overload
-    def __getitem__(self, index: int) -> Record: ...
-    @overload
-    def __getitem__(self, index: slice) -> History: ...
-    def __getitem__(self, index: int | slice) -> Record | History:
-        return History(self._records[index]) if isinstance(index, slice) else self._records[index]
-
-    def __len__(self) -> int:
-        return len(self._records)
-
-    def __iter__(self) -> Iterator[Record]:
-        return iter(self._records)
-
-    def __eq__(self, other: object) -> bool:
-        return self._records == other._records if isinstance(other, History) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(self._records)
-
-    def __repr__(self) -> str:
-        return f"History({len(self)} records)"
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """A person: an id, which may be any text at all, and a history."""
-
-    id: str
-    records: History = field(default_factory=History)
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.records, History):
-            object.__setattr__(self, "records", History(self.records))
+__all__ = [  # records.py has what is kept of a person; whoever needs both imports from here
+    "KINDS",
+    "WRITTEN",
+    "Adapter",
+    "ByContent",
+    "Fact",
+    "Floats",
+    "Guide",
+    "History",
+    "Ints",
+    "Kind",
+    "Memory",
+    "Message",
+    "Prefix",
+    "Record",
+    "Reply",
+    "Request",
+    "Sampling",
+    "Score",
+    "State",
+    "Steering",
+    "User",
+    "ask",
+    "digest",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,6 +329,8 @@ class State:
     arrays: Mapping[str, Floats] = field(default_factory=dict)
     adapter: Adapter | None = None
     parts: tuple[State, ...] = ()  # one for each link of a Chain
+    facts: tuple[Fact, ...] = ()
+    people: Mapping[str, State] = field(default_factory=dict)  # in what people teach together: what is one person's, erased with them
 
     def __post_init__(self) -> None:
         if not isinstance(self.records, History):

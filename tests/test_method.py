@@ -6,8 +6,9 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from idiolect.assistant import Assistant
 from idiolect.errors import ModelError
-from idiolect.method import Assistant, Chain, Method
+from idiolect.method import Chain, Method
 from idiolect.models.scripted import ScriptedLM
 from idiolect.store.states import dump, load
 from idiolect.types import History, Prefix, Record, Reply, Request, State, User, ask

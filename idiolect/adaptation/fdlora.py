@@ -18,14 +18,13 @@ import numpy as np
 
 from idiolect.method import Method
 from idiolect.models.lm import LM
-from idiolect.retrieval import BM25
+from idiolect.prompt import quoting
 from idiolect.training.federated import Rounds, federated
 from idiolect.training.loop import Pair, Plan
 from idiolect.training.pairs import pairs
 from idiolect.training.search import compass
 from idiolect.training.sft import sft
 from idiolect.types import Adapter, Floats, Request, State, User
-from idiolect.wording import quote
 
 STARTS = [np.array(shares) for shares in ((1.0, 0.0), (0.0, 1.0), (0.5, 0.5), (1.0, 1.0))]  # of the common and of the own adapter
 
@@ -71,8 +70,7 @@ class FDLoRA(Method):
         ]
 
     def personalize(self, state: State, request: Request, lm: LM) -> Request:
-        near = BM25(state.records).search(request.question, self.k)
-        told = request.told(quote(near), because=near)
+        told = quoting(request, state.records, self.k, lm)
         shares = np.array([state.numbers.get("common", 1.0), state.numbers.get("own", 0.0)])
         return told.bent(adapters=self._mixed(shares, state.adapter))
 

@@ -15,13 +15,12 @@ from typing import ClassVar
 
 from idiolect.method import Method
 from idiolect.models.lm import LM
-from idiolect.retrieval import BM25
+from idiolect.prompt import quoting
 from idiolect.training.loop import Plan
 from idiolect.training.pairs import pairs, together
 from idiolect.training.sft import sft
 from idiolect.training.xs import between, factors, joined
-from idiolect.types import History, Request, State, User
-from idiolect.wording import quote
+from idiolect.types import Request, State, User
 
 
 @dataclass
@@ -50,14 +49,13 @@ class LoRAXS(Method):
         plan = Plan(lr=self.lr, epochs=self.epochs, batch=self.batch, weight_decay=0.0, seed=self.seed)
         jobs = [[(self._over_the_task(r), answer) for r, answer in pairs(user, self.k, self.newest)] for user in users]
         made = between(lm, jobs, self.shared.arrays or factors(lm, self.modules, self.rank), plan)
-        kept = [user.records if self.k else History() for user in users]
+        kept = [self.quotable(user) for user in users]
         return [State(arrays=own, records=r) for own, r in zip(made, kept, strict=True)]
 
     def personalize(self, state: State, request: Request, lm: LM) -> Request:
-        near = BM25(state.records).search(request.question, self.k)
         fixed = self.shared.arrays or factors(lm, self.modules, self.rank)
         own = {joined(fixed, state.arrays, "own"): 1.0} if state.arrays else {}
-        return self._over_the_task(request.told(quote(near), because=near)).bent(adapters=own)
+        return self._over_the_task(quoting(request, state.records, self.k, lm)).bent(adapters=own)
 
     def _over_the_task(self, request: Request) -> Request:
         return request.bent(adapters={self.shared.adapter: 1.0} if self.shared.adapter else {})

@@ -15,12 +15,11 @@ from typing import ClassVar
 
 from idiolect.method import Method
 from idiolect.models.lm import LM
-from idiolect.retrieval import BM25
+from idiolect.prompt import quoting
 from idiolect.training.loop import Plan
 from idiolect.training.pairs import together
 from idiolect.training.sft import sft
 from idiolect.types import Request, State, User
-from idiolect.wording import quote
 
 
 @dataclass
@@ -43,6 +42,5 @@ class One4All(Method):
         self.shared = State(adapter=sft(lm, [everyone], rank=self.rank, alpha=self.rank, modules=self.modules, plan=plan)[0])
 
     def personalize(self, state: State, request: Request, lm: LM) -> Request:
-        near = BM25(state.records).search(request.question, self.k)
         shared = {self.shared.adapter: 1.0} if self.shared.adapter else {}
-        return request.told(quote(near), because=near).bent(adapters=shared)
+        return quoting(request, state.records, self.k, lm).bent(adapters=shared)

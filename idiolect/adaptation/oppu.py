@@ -16,12 +16,11 @@ from typing import ClassVar
 
 from idiolect.method import Method
 from idiolect.models.lm import LM
-from idiolect.retrieval import BM25
+from idiolect.prompt import quoting
 from idiolect.training.loop import Pair, Plan
 from idiolect.training.pairs import pairs, together
 from idiolect.training.sft import sft
 from idiolect.types import Adapter, Request, State, User
-from idiolect.wording import quote
 
 
 @dataclass
@@ -49,9 +48,8 @@ class OPPU(Method):
         return [State(adapter=own, records=user.records) for own, user in zip(self._train(lm, jobs, self.batch), users, strict=True)]
 
     def personalize(self, state: State, request: Request, lm: LM) -> Request:
-        near = BM25(state.records).search(request.question, self.k)
         own = {state.adapter: 1.0} if state.adapter else {}
-        return request.told(quote(near), because=near).bent(adapters=self._shares()).bent(adapters=own)
+        return quoting(request, state.records, self.k, lm).bent(adapters=self._shares()).bent(adapters=own)
 
     def _shares(self) -> dict[Adapter, float]:
         return {self.shared.adapter: 1.0} if self.shared.adapter else {}

@@ -17,13 +17,12 @@ import numpy as np
 
 from idiolect.method import Method
 from idiolect.models.lm import LM
-from idiolect.retrieval import BM25
+from idiolect.prompt import quoting
 from idiolect.training.loop import Plan
 from idiolect.training.owners import owned
 from idiolect.training.specialists import specialists
 from idiolect.training.style_axes import POLES, Crowd, crowd
-from idiolect.types import Floats, History, Request, State, User
-from idiolect.wording import quote
+from idiolect.types import Floats, Request, State, User
 
 
 @dataclass
@@ -57,14 +56,13 @@ class PTailor(Method):
     def enroll(self, users: Sequence[User], lm: LM) -> list[State]:
         arrays = self.shared.arrays
         among = Crowd(arrays["mean"], arrays["spread"]) if arrays else None
-        kept = [user.records if self.k else History() for user in users]
+        kept = [self.quotable(user) for user in users]
         return [State(numbers=self._traits(among, user) if among else {}, records=r) for user, r in zip(users, kept, strict=True)]
 
     def personalize(self, state: State, request: Request, lm: LM) -> Request:
-        near = BM25(state.records).search(request.question, self.k)
         shares = _row(state.numbers) @ self.shared.arrays["routes"] if self.shared.parts else ()
         mixture = {part.adapter: float(share) for part, share in zip(self.shared.parts, shares, strict=True) if part.adapter}
-        return request.told(quote(near), because=near).bent(adapters=mixture)
+        return quoting(request, state.records, self.k, lm).bent(adapters=mixture)
 
     def _traits(self, among: Crowd, user: User) -> dict[str, float]:
         """The person's traits, all alike; none for somebody who wrote nothing."""

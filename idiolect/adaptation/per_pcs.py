@@ -17,14 +17,13 @@ from typing import ClassVar
 from idiolect.errors import DataError
 from idiolect.method import Method
 from idiolect.models.lm import LM
-from idiolect.retrieval import BM25
+from idiolect.prompt import quoting
 from idiolect.training.clusters import kmeans, portraits
 from idiolect.training.gates import Pool, assembled, gated
 from idiolect.training.loop import Pair, Plan
 from idiolect.training.pairs import pairs, together
 from idiolect.training.sft import sft
 from idiolect.types import Adapter, Request, State, User
-from idiolect.wording import quote
 
 
 @dataclass
@@ -63,10 +62,9 @@ class PerPcs(Method):
         return [State(arrays={"shares": own}, records=user.records) for own, user in zip(shares, users, strict=True)]
 
     def personalize(self, state: State, request: Request, lm: LM) -> Request:
-        near = BM25(state.records).search(request.question, self.k)
         shares = state.arrays.get("shares")
         own = {Pool.read(self.shared.arrays).mixture(shares, self.strict, "pieces"): 1.0} if shares is not None and shares.any() else {}
-        return request.told(quote(near), because=near).bent(adapters=self._task()).bent(adapters=own)
+        return quoting(request, state.records, self.k, lm).bent(adapters=self._task()).bent(adapters=own)
 
     def _sharers(self, users: Sequence[User], lm: LM) -> list[User]:
         """The person with most records of each cluster. Raises DataError where nobody has enough."""

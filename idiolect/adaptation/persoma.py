@@ -50,6 +50,7 @@ class PERSOMA(Method):
     """The `items` last records become `length` vectors, through a network of width `inner`."""
 
     needs: ClassVar[frozenset[str]] = frozenset({"prefix", "train"})
+    quotes: ClassVar[bool] = False
     items: int = 32
     length: int = 8
     inner: int = 128

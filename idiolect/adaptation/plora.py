@@ -18,13 +18,12 @@ import numpy as np
 
 from idiolect.method import Method
 from idiolect.models.lm import LM
-from idiolect.retrieval import BM25
+from idiolect.prompt import quoting
 from idiolect.training import bottleneck
 from idiolect.training.loop import Plan
 from idiolect.training.owners import owned
 from idiolect.training.pairs import pairs
 from idiolect.types import Adapter, Request, State, Steering, User
-from idiolect.wording import quote
 
 
 @dataclass
@@ -61,8 +60,7 @@ class PLoRA(Method):
         return [State(arrays={"own": vector}, records=user.records) for vector, user in zip(made, users, strict=True)]
 
     def personalize(self, state: State, request: Request, lm: LM) -> Request:
-        near = BM25(state.records).search(request.question, self.k)
-        told = request.told(quote(near), because=near).bent(adapters=self._common())
+        told = quoting(request, state.records, self.k, lm).bent(adapters=self._common())
         own = state.arrays.get("own")
         if own is None or not own.any():
             return told

@@ -28,6 +28,7 @@ class PLUM(Method):
     """LoRA of `rank` on `modules`; a question's tokens weigh `question` in the loss, an answer's `answer`; nothing is quoted in use."""
 
     needs: ClassVar[frozenset[str]] = frozenset({"adapters", "train"})
+    quotes: ClassVar[bool] = False
     written: int = 0
     question: float = 0.2
     answer: float = 1.0

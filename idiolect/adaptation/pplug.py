@@ -17,13 +17,12 @@ from torch import Tensor, nn
 from idiolect.method import Method
 from idiolect.models.lm import LM
 from idiolect.models.local import LocalLM
-from idiolect.retrieval import BM25
+from idiolect.prompt import quoting
 from idiolect.training.embeddings import of_question
 from idiolect.training.encoder import Network, drawn, restored, teach
 from idiolect.training.lessons import Course, last_vectors, lessons
 from idiolect.training.loop import Plan, local
-from idiolect.types import History, Prefix, Request, State, User
-from idiolect.wording import quote
+from idiolect.types import Prefix, Request, State, User
 
 
 class Plug(Network):
@@ -72,13 +71,11 @@ class PPlug(Method):
 
     def enroll(self, users: Sequence[User], lm: LM) -> list[State]:
         vectors = last_vectors(local(lm, "PPlug"), users, self.items, self.depth)
-        quoted = [user.records if self.k else History() for user in users]
-        return [State(arrays={"history": own}, records=records) for records, own in zip(quoted, vectors, strict=True)]
+        return [State(arrays={"history": own}, records=self.quotable(user)) for user, own in zip(users, vectors, strict=True)]
 
     def personalize(self, state: State, request: Request, lm: LM) -> Request:
-        near = BM25(state.records).search(request.question, self.k)
-        request_ = request.told(quote(near), because=near)
-        if not self.shared.arrays:
+        request_ = quoting(request, state.records, self.k, lm)
+        if not self.shared.arrays or not state.arrays:
             return request_
         model = local(lm, "PPlug")
         network = restored(self._network(model), self.shared.arrays)

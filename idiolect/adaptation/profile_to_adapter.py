@@ -7,49 +7,22 @@ of a person, z is 0 and the adapter is everybody's. z is all that is kept of a p
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
 
 from idiolect.method import Method
 from idiolect.models.lm import LM
 from idiolect.models.local import LocalLM
-from idiolect.models.places import linears
-from idiolect.retrieval import BM25
-from idiolect.training.encoder import Network, drawn, restored, teach
+from idiolect.prompt import quoting
+from idiolect.training.encoder import drawn, restored, teach
+from idiolect.training.hypernetwork import Hypernetwork, shapes
 from idiolect.training.lessons import Course, last_vectors, lessons
 from idiolect.training.loop import Plan, local
 from idiolect.types import Adapter, Floats, Request, State, User
-from idiolect.wording import quote
-
-
-class Hypernetwork(Network):
-    """From the mean of a person's records, through `traits` numbers, to an adapter of `rank`."""
-
-    def __init__(self, width: int, shapes: Mapping[str, tuple[int, int]], rank: int, traits: int) -> None:
-        super().__init__(width)
-        self.paths = list(shapes)
-        self.press = nn.Linear(2 * width, traits, bias=False)
-        self.down = nn.ParameterList([(torch.rand(rank, n) * 2 - 1) / n**0.5 for n, _ in shapes.values()])
-        self.up = nn.ParameterList([torch.zeros(1 + traits, rank, n) for _, n in shapes.values()])
-
-    def forward(self, history: Tensor, there: Tensor, asked: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
-        return self.factors(self.traits(history, there))
-
-    def traits(self, history: Tensor, there: Tensor) -> Tensor:
-        """z (rows, traits), each between -1 and 1; 0 for somebody without records."""
-        mean = (history.flatten(2) * there[..., None]).sum(dim=1) / there.sum(dim=1, keepdim=True).clamp(min=1)
-        return torch.tanh(self.press(mean))
-
-    def factors(self, traits: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
-        """For each module A (rows, rank, inputs) and B (rows, rank, outputs), of z (rows, traits)."""
-        z = torch.cat([torch.ones_like(traits[:, :1]), traits], dim=1)
-        stacked = zip(self.paths, self.down, self.up, strict=True)
-        return {path: (a.expand(len(z), -1, -1), torch.einsum("zt,tro->zro", z, b)) for path, a, b in stacked}
 
 
 @dataclass
@@ -85,16 +58,12 @@ class ProfileToAdapter(Method):
         return [State(arrays={"traits": own}, records=user.records) for user, own in zip(users, traits, strict=True)]
 
     def personalize(self, state: State, request: Request, lm: LM) -> Request:
-        near = BM25(state.records).search(request.question, self.k)
         own = {self._adapter(state.arrays["traits"], lm): 1.0} if state.arrays else {}
-        return request.told(quote(near), because=near).bent(adapters=own)
+        return quoting(request, state.records, self.k, lm).bent(adapters=own)
 
     def _adapter(self, traits: Floats, lm: LM) -> Adapter:
         network = restored(self._network(local(lm, "ProfileToAdapter")), self.shared.arrays)
-        factors = network.factors(torch.tensor(traits)[None])
-        return Adapter({path: (a[0].numpy(), b[0].T.numpy()) for path, (a, b) in factors.items()}, name="profile")
+        return network.adapter(torch.tensor(traits), "profile")
 
     def _network(self, lm: LocalLM) -> Hypernetwork:
-        sizes = linears(lm.model)
-        shapes = {path: sizes[path] for path in lm.linear_paths(self.modules)}
-        return drawn(partial(Hypernetwork, lm.width, shapes, self.rank, self.traits), self.seed)
+        return drawn(partial(Hypernetwork, lm.width, shapes(lm, self.modules), self.rank, self.traits), self.seed)

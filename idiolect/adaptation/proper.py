@@ -19,7 +19,7 @@ import numpy as np
 from idiolect.errors import MethodError
 from idiolect.method import Method
 from idiolect.models.lm import LM
-from idiolect.retrieval import BM25
+from idiolect.prompt import quoting
 from idiolect.training.clusters import portraits
 from idiolect.training.experts import Experts, beside, experts
 from idiolect.training.loop import Plan
@@ -27,7 +27,6 @@ from idiolect.training.owners import owned
 from idiolect.training.pairs import pairs, together
 from idiolect.training.sft import sft
 from idiolect.types import Adapter, Floats, Request, State, User
-from idiolect.wording import quote
 
 
 @dataclass
@@ -74,8 +73,7 @@ class PROPER(Method):
         ]
 
     def personalize(self, state: State, request: Request, lm: LM) -> Request:
-        near = BM25(state.records).search(request.question, self.k)
-        told = request.told(quote(near), because=near).bent(adapters=self._common())
+        told = quoting(request, state.records, self.k, lm).bent(adapters=self._common())
         if not state.adapter:
             return told
         group = self._experts().mixed(state.arrays["groups"], "group")

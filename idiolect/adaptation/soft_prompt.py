@@ -26,6 +26,7 @@ class SoftPrompt(Method):
     """`length` vectors for each person, trained on their `newest` records."""
 
     needs: ClassVar[frozenset[str]] = frozenset({"prefix", "train"})
+    quotes: ClassVar[bool] = False
     length: int = 8
     lr: float = 1e-2
     epochs: int = 3
@@ -46,7 +47,8 @@ class SoftPrompt(Method):
         return [State(arrays={"prefix": own.vectors}) for own in made]
 
     def personalize(self, state: State, request: Request, lm: LM) -> Request:
-        return request.bent(prefix=Prefix(state.arrays["prefix"], "soft_prompt"))
+        own = state.arrays.get("prefix")
+        return request if own is None else request.bent(prefix=Prefix(own, "soft_prompt"))
 
     def _plan(self, batch: int) -> Plan:
         return Plan(lr=self.lr, epochs=self.epochs, batch=batch, weight_decay=0.0, seed=self.seed)

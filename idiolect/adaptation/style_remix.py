@@ -19,14 +19,13 @@ import numpy as np
 
 from idiolect.method import Method
 from idiolect.models.lm import LM
-from idiolect.retrieval import BM25
+from idiolect.prompt import quoting
 from idiolect.training.loop import Pair, Plan
 from idiolect.training.pairs import pairs, together
 from idiolect.training.search import compass
 from idiolect.training.sft import sft
 from idiolect.training.style_axes import Crowd, crowd, measured, poles
-from idiolect.types import Adapter, Floats, History, Request, State, User
-from idiolect.wording import quote
+from idiolect.types import Adapter, Floats, Request, State, User
 
 SHARES = ((1.0, 0.7), (2.0, 0.9), (3.0, 1.2), (np.inf, 1.5))  # up to so many spreads from the crowd -> share of the pole's adapter
 
@@ -70,12 +69,11 @@ class StyleRemix(Method):
 
         starts = [[np.zeros(len(mix)), np.array(list(mix.values()))] if mix else [] for mix in mixes]
         found = compass(costs, starts, step=0.4, rounds=self.rounds, bounds=(0.0, SHARES[-1][1]))
-        kept = [user.records if self.k else History() for user in users]
+        kept = [self.quotable(user) for user in users]
         return [State(numbers=_shares(mix, point), records=r) for mix, point, r in zip(mixes, found, kept, strict=True)]
 
     def personalize(self, state: State, request: Request, lm: LM) -> Request:
-        near = BM25(state.records).search(request.question, self.k)
-        return self._bent(request.told(quote(near), because=near), state.numbers)
+        return self._bent(quoting(request, state.records, self.k, lm), state.numbers)
 
     def _furthest(self, user: User) -> dict[str, float]:
         """The person's poles, and the shares that their distances from the crowd give them."""

@@ -50,6 +50,7 @@ class UEM(Method):
     """The `items` last records through `layers` of width `inner`."""
 
     needs: ClassVar[frozenset[str]] = frozenset({"prefix", "train"})
+    quotes: ClassVar[bool] = False
     items: int = 16
     inner: int = 128
     layers: int = 1

@@ -12,9 +12,9 @@ from typing import ClassVar
 
 from idiolect.method import Method
 from idiolect.models.lm import LM
+from idiolect.prompt import build, quoted
 from idiolect.retrieval import rank
 from idiolect.types import Reply, Request, Score, State
-from idiolect.wording import quote
 
 
 @dataclass
@@ -32,7 +32,7 @@ class BestOf(Method):
         near = rank(state.records, self.ranker).search(request.question, self.k)
         if not near:
             return request
-        told = request.told(quote(near), because=near)
+        told = build(request, [quoted(near)], lm)
         seeds = range(request.sampling.seed, request.sampling.seed + self.drawn)
         replies = lm.generate([told.sampled(temperature=0.0), *(told.sampled(temperature=self.temperature, seed=seed) for seed in seeds)])
         texts = [reply.text for reply in replies]

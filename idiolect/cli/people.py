@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from idiolect import catalogue
+from idiolect.assistant import Assistant, Kept
 from idiolect.cli import options, show
 from idiolect.cli.opening import named, open_method, open_model, open_users, writing
 from idiolect.errors import StoreError
-from idiolect.method import Assistant, Method
+from idiolect.method import Method
 from idiolect.types import Record, User
 from idiolect.types import ask as asking
 
 if TYPE_CHECKING:
+    from idiolect.models.lm import LM
     from idiolect.store import Store
+    from idiolect.store.rows import Provenance
 
 UserId = Annotated[str, typer.Argument(metavar="USER", help="The person's id.")]
 
@@ -41,12 +44,16 @@ def ask(
     """
     if history is not None and store is not None:
         raise typer.BadParameter("give --history or --store, not both")
+    text = sys.stdin.read().strip() if question == "-" else question
+    asked = asking(text, max_tokens=max_tokens)
     if store is not None:
-        assistant, person = stored(user, store, method, model)
+        with opened(store, must_exist=True) as kept:
+            person = named(user, [kept.user(known) for known in kept.users() if known == user] or [User(known) for known in kept.users()])
+            latest = fitted(kept, user, method, model)
+            reply = assistant_of(kept, latest, open_model(model or latest.config["model"])).replies([user], [asked])[0]
     else:
         assistant, person = learnt(user, open_users(history), method or "rag", model or "tiny")
-    text = sys.stdin.read().strip() if question == "-" else question
-    reply = assistant.replies([user], [asking(text, max_tokens=max_tokens)])[0]
+        reply = assistant.replies([user], [asked])[0]
     if json:
         show.as_json(asdict(reply))
         return
@@ -122,22 +129,22 @@ def learnt(user_id: str, users: Sequence[User], method: str, model: str) -> tupl
     return assistant, person
 
 
-def stored(user_id: str, store: Path, method: str | None, model: str | None) -> tuple[Assistant, User]:
-    """An assistant that knows this person as a store does: the latest state, of this method and model where they are given."""
-    with opened(store, must_exist=True) as kept:
-        person = named(user_id, [kept.user(known) for known in kept.users() if known == user_id] or [User(known) for known in kept.users()])
-        states = [one for one in kept.provenance(user_id) if method in (None, one.method) and model in (None, one.config.get("model"))]
-        if not states:
-            wanted = " with ".join(filter(None, (method, model))) or "any method"
-            raise StoreError(f"{user_id!r} was not learnt by {wanted}; run `idiolect fit --store {store}` with it first")
-        latest = states[-1]
-        settings = {name: tuple(value) if isinstance(value, list) else value for name, value in latest.config.items() if name != "model"}
-        made = catalogue.load(latest.method, **settings)
-        made.shared = kept.load_shared(latest.method, latest.config)
-        state = kept.load(user_id, latest.method, latest.config)
-    assistant = Assistant(open_model(model or latest.config["model"]), made)
-    assistant.states[user_id] = state
-    return assistant, person
+def fitted(kept: Store, user_id: str, method: str | None, model: str | None) -> Provenance:
+    """What was fitted last, of this method and model where they are given; a person's own before what all taught together."""
+    for found in (kept.provenance(user_id) if kept.version(user_id) else [], kept.taught()):
+        wanted = [one for one in found if method in (None, one.method) and model in (None, one.config.get("model"))]
+        if wanted:
+            return wanted[-1]
+    asked = " with ".join(filter(None, (method, model))) or "any method"
+    raise StoreError(f"nobody in {kept.path} was learnt by {asked}; run `idiolect fit --store {kept.path}` with it first")
+
+
+def assistant_of(kept: Store, latest: Provenance, lm: LM) -> Assistant:
+    """The method as it was fitted, for everybody in the store, as they are now."""
+    settings = {name: tuple(value) if isinstance(value, list) else value for name, value in latest.config.items() if name != "model"}
+    made = catalogue.load(latest.method, **settings)
+    made.shared = kept.load_shared(latest.method, latest.config)
+    return Assistant(lm, made, Kept(kept, latest.method, latest.config))
 
 
 def _reasons(because: Sequence[str], records: Sequence[Record]) -> None:

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
+from idiolect.assistant import Assistant
 from idiolect.errors import DataError, IdiolectError, ModelError
 from idiolect.extras import need
 from idiolect.fleet import work as working
 from idiolect.fleet.crew import Report, Worker
 from idiolect.fleet.work import Lost, Outcome, Work
-from idiolect.method import Assistant
 from idiolect.types import User
 
 OBJECTS = 256 << 20  # bytes of shared memory in which a cluster started here keeps what is under way

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from idiolect.assistant import Assistant
 from idiolect.errors import IdiolectError, ModelError
-from idiolect.method import Assistant, Method
+from idiolect.method import Method
 from idiolect.models.lm import LM
 from idiolect.types import State, User
 
@@ -68,7 +69,7 @@ class Work:
 def enroll(assistant: Assistant, people: Sequence[User]) -> list[Outcome]:
     """What became of each of `people`, in order: enrolled together; where that fails, one by one, so that a failure is one person's."""
     try:
-        states = assistant.method.enroll(people, assistant.lm)
+        states = assistant.method.enroll([assistant.method.readable(user) for user in people], assistant.lm)
         return [Learnt(user.id, user.records.digest, state) for user, state in zip(people, states, strict=True)]
     except Exception as error:  # noqa: BLE001  # whatever one person's records do, the others go on
         if len(people) == 1:

@@ -41,3 +41,25 @@ def check(lm: LM, needs: frozenset[str], who: str) -> None:
             f"{who} needs {', '.join(missing)}, which the model {lm.name!r} cannot do (it can: {able}); "
             "choose a local model with --model, or a method that needs less (`idiolect methods`)"
         )
+
+
+class Unopened:
+    """A model's place where nothing is asked of one: it has every capability, and any question to it is an error."""
+
+    can = CAPABILITIES
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def generate(self, requests: Sequence[Request]) -> list[Reply]:
+        """Raises ModelError."""
+        raise ModelError(f"the model {self.name!r} is not open here: this is for what is learnt without one")
+
+    def stream(self, request: Request) -> Iterator[str]:
+        """Raises ModelError."""
+        return iter(self.generate([request])[0].text)
+
+    def score(self, requests: Sequence[Request], answers: Sequence[str]) -> list[Score]:
+        """Raises ModelError."""
+        self.generate(requests)
+        return []

@@ -14,6 +14,7 @@ from torch import Tensor
 from idiolect.errors import ModelError, RequestError
 from idiolect.models.batches import batches
 from idiolect.models.bends import Bends
+from idiolect.models.chat import clean
 from idiolect.models.decode import Group, decode
 from idiolect.models.encode import Encoded, Encoder
 from idiolect.models.engine import Engine
@@ -63,6 +64,10 @@ class LocalLM:
     def linear_paths(self, suffixes: Collection[str]) -> list[str]:
         """Paths of the linear modules whose last name is one of `suffixes`. Raises ModelError where a suffix names nothing."""
         return linear_paths(self.model, suffixes)
+
+    def tokens(self, text: str) -> int:
+        """How many tokens `text` is, alone."""
+        return len(self.encoder.tokens(clean(text)))
 
     def embedded(self, text: str) -> Floats:
         """Token embeddings of `text` (tokens, width), as a prefix may start from."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from idiolect.method import Method
 from idiolect.models.lm import LM
+from idiolect.prompt import build, profile, quoted
 from idiolect.retrieval import rank
 from idiolect.types import Request, State, User, ask
 from idiolect.wording import SUMMARIZE, quote
@@ -36,4 +37,4 @@ class PAG(Method):
 
     def personalize(self, state: State, request: Request, lm: LM) -> Request:
         near = rank(state.records, self.ranker).search(request.question, self.k)
-        return request.told(state.text, because=["profile"]).told(quote(near), because=near)
+        return build(request, [profile(state.text), quoted(near)], lm)

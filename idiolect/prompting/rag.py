@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 from idiolect.method import Method
 from idiolect.models.lm import LM
-from idiolect.retrieval import rank
+from idiolect.prompt import quoting
 from idiolect.types import Request, State
-from idiolect.wording import quote
 
 
 @dataclass
@@ -25,5 +24,4 @@ class RAG(Method):
     ranker: str = "bm25"
 
     def personalize(self, state: State, request: Request, lm: LM) -> Request:
-        near = rank(state.records, self.ranker).search(request.question, self.k)
-        return request.told(quote(near), because=near)
+        return quoting(request, state.records, self.k, lm, self.ranker)

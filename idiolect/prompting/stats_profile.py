@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from idiolect.method import Method
 from idiolect.models.lm import LM
-from idiolect.types import Request, State, User
+from idiolect.prompt import build, profile
+from idiolect.types import Record, Request, State, User
 from idiolect.wording import describe
 
 
@@ -23,5 +24,8 @@ class StatsProfile(Method):
     def enroll(self, users: Sequence[User], lm: LM) -> list[State]:
         return [State(text=describe(user.records.newest(self.newest))) for user in users]
 
+    def observe(self, state: State, user: User, new: Sequence[Record], lm: LM) -> State:
+        return self.enroll([user], lm)[0]
+
     def personalize(self, state: State, request: Request, lm: LM) -> Request:
-        return request.told(state.text, because=["profile"])
+        return build(request, [profile(state.text)], lm)

@@ -28,6 +28,7 @@ class CacheLM(Method):
     """Of the next token's probability, `near` is from the nearest states of the `newest` records, `same` from the same `order` tokens."""
 
     needs: ClassVar[frozenset[str]] = frozenset({"memory"})
+    quotes: ClassVar[bool] = False
     newest: int = 32
     near: float = 0.05
     same: float = 0.1

@@ -14,9 +14,9 @@ from typing import ClassVar
 
 from idiolect.method import Method
 from idiolect.models.lm import LM
+from idiolect.prompt import build, quoted
 from idiolect.retrieval import rank
 from idiolect.types import Guide, Request, State
-from idiolect.wording import quote
 
 
 @dataclass
@@ -33,4 +33,4 @@ class CoS(Method):
         if not near:
             return request
         against = Guide((request,), (1 + self.strength, -self.strength))
-        return request.told(quote(near), because=near).bent(guide=against)
+        return build(request, [quoted(near)], lm).bent(guide=against)

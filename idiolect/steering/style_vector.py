@@ -29,6 +29,7 @@ class StyleVector(Method):
     """One vector of the model's width, after the block at `depth` of the model's height (0 to 1), from the `newest` records."""
 
     needs: ClassVar[frozenset[str]] = frozenset({"steering", "logprobs"})
+    quotes: ClassVar[bool] = False
     depth: float = 0.6
     newest: int = 16
     strengths: tuple[float, ...] = (0.0, 0.25, 0.5, 1.0, 2.0)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -14,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, delete, func, i
 from idiolect.errors import StoreError
 from idiolect.store import schema
 from idiolect.store.layouts import HEADER, PRECISIONS, Layout
+from idiolect.store.recent import Recent
 from idiolect.store.row_file import RowFile
 from idiolect.types import Adapter
 
@@ -54,7 +53,7 @@ class AdapterFiles:
         if precision not in PRECISIONS:
             raise StoreError(f"there is no precision {precision!r}; choose one of {', '.join(PRECISIONS)}")
         self.folder, self.precision = folder, precision
-        self.recent = Recent(cached)
+        self.recent: Recent[bytes, Adapter] = Recent(cached)
         self._files: dict[str, RowFile] = {}
         self._written: set[RowFile] = set()
         self._lock = threading.Lock()
@@ -172,45 +171,6 @@ class AdapterFiles:
             raise StoreError(f"{self.folder / name}, a file of adapters, is gone; restore it, or enroll its people again") from None
         except OSError as error:
             raise StoreError(f"{self.folder / name} cannot be opened ({error.strerror}); see to its permissions") from error
-
-
-class Recent:
-    """The values last put or got, up to `limit` bytes together; a value alone larger than that is not kept."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self._held: OrderedDict[bytes, tuple[Adapter, int]] = OrderedDict()
-        self._bytes = 0
-        self._lock = threading.Lock()
-
-    def get(self, token: bytes) -> Adapter | None:
-        """What was put under `token`, if it is still held."""
-        with self._lock, contextlib.suppress(KeyError):
-            self._held.move_to_end(token)
-            return self._held[token][0]
-        return None
-
-    def put(self, token: bytes, adapter: Adapter, size: int) -> None:
-        """Hold `adapter`, of `size` bytes, and let go of those longest unused."""
-        with self._lock:
-            self._bytes += size - self._held.pop(token, (adapter, 0))[1]
-            self._held[token] = (adapter, size)
-            while self._bytes > self.limit:
-                self._bytes -= self._held.popitem(last=False)[1][1]
-
-    def drop(self, tokens: Sequence[bytes]) -> None:
-        """Let go of these."""
-        with self._lock:
-            for token in tokens:
-                if token in self._held:
-                    self._bytes -= self._held.pop(token)[1]
-
-    def clear(self) -> None:
-        """Let go of everything."""
-        self.drop(list(self._held))
-
-    def __len__(self) -> int:
-        return len(self._held)
 
 
 def release(db: Connection, states: Select[Any]) -> list[Ref]:

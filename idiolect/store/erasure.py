@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, Row, delete, select
 
 from idiolect.errors import StoreError
-from idiolect.store import rows, schema, states
+from idiolect.store import chunks, rows, schema, states
 from idiolect.store.adapters import Ref, release, settle
 from idiolect.store.files import StateFiles
 from idiolect.store.scan import Traces, blocks_of, blocks_of_database
+from idiolect.types import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +49,40 @@ class Forgotten:
     traces: Traces  # to search for
 
 
-def forget(db: Connection, files: StateFiles, user_id: str) -> Forgotten:
-    """Delete every row of a user, known or not, in the open transaction."""
+def forget(db: Connection, files: StateFiles, user_id: str, ids: Collection[str] | None = None) -> Forgotten:
+    """Delete every row of a user, known or not, in the open transaction; with `ids`, those records and every state.
+
+    Whatever a person taught a method may hold something of each of their records, so none of their states stays.
+    """
     key = db.scalar(select(schema.users.c.key).where(schema.users.c.id == user_id))
-    kept, held = rows.states_of(db, key), list(rows.records_of(db, key))
-    texts = {text for record in held for text in (record.id, record.prompt, record.answer)}
+    held = [record for record in rows.records_of(db, key) if ids is None or record.id in ids]
+    kept = rows.states_of(db, key) if ids is None or held else []
+    texts = {text for record in held for text in (record.id, record.prompt, record.answer, record.other)}
     for row in kept:
         with contextlib.suppress(StoreError, FileNotFoundError):  # a damaged state can be erased too
             texts.update(states.texts(row.blob if row.file is None else states.map_file(files.path(row.file))))
-    freed = release(db, select(schema.states.c.key).where(schema.states.c.user == key))
-    for table in (schema.records, schema.states):
-        db.execute(delete(table).where(table.c.user == key))
-    db.execute(delete(schema.users).where(schema.users.c.key == key))
+    traces = Traces(user_id if ids is None else "", texts, chunks.bytes_of(db, key, ids))
+    mine = [row.key for row in kept]
+    freed = release(db, select(schema.states.c.key).where(schema.states.c.key.in_(mine)))
+    db.execute(delete(schema.states).where(schema.states.c.key.in_(mine)))
+    if ids is None:
+        db.execute(delete(schema.vectors).where(schema.vectors.c.user == key))  # first: each record takes its vector out of what is left
+        db.execute(delete(schema.records).where(schema.records.c.user == key))
+        db.execute(delete(schema.users).where(schema.users.c.key == key))
+    for record in held if ids is not None else ():
+        db.execute(delete(schema.records).where(schema.records.c.user == key, schema.records.c.id == record.id))
+    rows.touch(db, key)
     settle(db)
-    return Forgotten(len(held), len(kept), tuple(row.file for row in kept if row.file), tuple(freed), Traces(user_id, texts))
+    return Forgotten(len(held), len(kept), tuple(row.file for row in kept if row.file), tuple(freed), traces)
+
+
+def parts_of(db: Connection, files: StateFiles, user_id: str) -> Iterator[tuple[Row[Any], State]]:
+    """The rows of `shared` in which something is this person's own, each with the state that stays without it."""
+    for row in db.execute(select(schema.shared)).all():
+        with contextlib.suppress(StoreError, FileNotFoundError):  # of one that is damaged nobody can tell
+            raw = row.blob if row.file is None else states.map_file(files.path(row.file))
+            if user_id in states.own_texts(raw):
+                yield row, states.without(states.load(raw), user_id)
 
 
 def search(db: Connection, path: Path, files: StateFiles, adapters: Iterable[Path], traces: Traces) -> tuple[int, tuple[str, ...]]:
@@ -85,16 +107,22 @@ def _all_blocks(path: Path, files: Iterable[Path]) -> Iterator[tuple[Path, Itera
 def _of_others(db: Connection, files: StateFiles) -> Iterator[bytes]:
     """All that is kept of other people, and the names of things: where these say what the erased person said, it is theirs.
 
-    Shared states are left out: what they hold of the erased person alone is a trace.
+    Of shared states only what is another person's own: what the rest holds of the erased person alone is a trace.
     """
     yield from (_bytes(str(sql)) for sql in db.exec_driver_sql("SELECT sql FROM sqlite_master").scalars())
     yield from (_bytes(name) for name in db.scalars(select(schema.users.c.id)))
-    yield from (_bytes(name) for column in (schema.shared.c.method, schema.adapters.c.name) for name in db.scalars(select(column)))
+    named = (schema.shared.c.method, schema.usage.c.model, schema.adapters.c.name)
+    yield from (_bytes(name) for column in named for name in db.scalars(select(column)))
     record, state = schema.records.c, schema.states.c
-    yield from (_bytes("".join(row)) for row in db.execute(select(record.id, record.prompt, record.answer)))
+    yield from (_bytes("".join(row)) for row in db.execute(select(record.id, record.prompt, record.answer, record.other)))
     for row in db.execute(select(state.method, state.config, state.history, state.blob, state.file)):
         yield _bytes(row.method + row.config + row.history)
         yield from blocks_of(files.path(row.file)) if row.file else [row.blob]
+    for blob, name in db.execute(select(schema.shared.c.blob, schema.shared.c.file)):
+        with contextlib.suppress(StoreError, FileNotFoundError):
+            raw = blob if name is None else states.map_file(files.path(name))
+            yield from (_bytes(text) for own in states.own_texts(raw).values() for text in own)
+    yield from db.scalars(select(schema.vectors.c.data))
 
 
 def _bytes(text: str) -> bytes:

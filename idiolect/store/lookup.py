@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ from sqlalchemy import Engine
 from idiolect.errors import StoreError
 from idiolect.store.adapters import AdapterFiles, Ref
 from idiolect.store.rows import canonical
-from idiolect.store.schema import AnyText
+from idiolect.store.schema import bound, text_of
 from idiolect.types import Adapter
 
 CHANGES = 8  # times that a state may be replaced while it is being opened
@@ -42,9 +43,21 @@ def fetch(engine: Engine, sql: str, values: Sequence[Any]) -> list[Any]:
         connection.close()
 
 
+@contextlib.contextmanager
+def snapshot(engine: Engine) -> Iterator[Fetch]:
+    """`fetch` for several reading statements, which all see the store as it is at the first. Raises sqlite3.Error."""
+    connection = engine.raw_connection()
+    try:
+        cursor = connection.cursor()
+        cursor.execute("BEGIN")
+        yield lambda sql, values: list(cursor.execute(sql, values).fetchall())
+    finally:
+        connection.close()
+
+
 def find(fetched: Fetch, user_id: str, method: str, config: Mapping[str, Any]) -> Found:
     """The state of a user, a method and a configuration. Raises StoreError for an unknown user, and where there is none."""
-    rows = fetched(ONE, (_bound(method), canonical(config), _bound(user_id)))
+    rows = fetched(ONE, (bound(method), canonical(config), bound(user_id)))
     if not rows:
         raise StoreError(f"user {user_id!r} is not in the store; add their records first, or see `users()` for who is")
     if rows[0][0] is None:
@@ -61,7 +74,7 @@ class Adapters:
 
     def __init__(self, fetched: Fetch, files: AdapterFiles, method: str, config: Mapping[str, Any]) -> None:
         self._fetched, self._files, self._method, self._config = fetched, files, method, config
-        self._refs = {_text(row[0]): _ref(row[1:]) for row in fetched(EVERYBODY, (_bound(method), canonical(config)))}
+        self._refs = {text_of(row[0]): _ref(row[1:]) for row in fetched(EVERYBODY, (bound(method), canonical(config)))}
 
     def load(self, user_id: str) -> Adapter:
         """A person's adapter, the first one of their state. Raises StoreError if they have none."""
@@ -93,15 +106,4 @@ class Adapters:
 
 def _ref(row: Sequence[Any]) -> Ref:
     file, number, token, name, scale, digest = row
-    return Ref(file, number, token, _text(name), scale, digest)
-
-
-_TYPE = AnyText()
-
-
-def _bound(text: str) -> Any:
-    return _TYPE.process_bind_param(text, None)
-
-
-def _text(value: Any) -> str:
-    return _TYPE.process_result_value(value, None) or ""
+    return Ref(file, number, token, text_of(name), scale, digest)

@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import ColumnElement, Connection, Row, Table, and_, select, update
 
 from idiolect.errors import DataError, StoreError
 from idiolect.store import schema
 from idiolect.types import Record
+
+TEXTS = ("id", "prompt", "answer", "kind", "other")  # of a record
+USER = "INSERT INTO users (id, created) VALUES (?, ?) ON CONFLICT DO NOTHING"
+RECORDS = f"INSERT INTO records (user, time, {', '.join(TEXTS)}) VALUES (?, ?, {', '.join('?' * len(TEXTS))}) ON CONFLICT DO NOTHING"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,13 +65,18 @@ def same(table: Table, method: str, config: Mapping[str, Any]) -> ColumnElement[
 
 def add(db: Connection, user_id: str, rows: Sequence[dict[str, Any]]) -> int:
     """Make a user known, and put in what they do not have yet; how many rows that were."""
-    db.execute(insert(schema.users).values(id=user_id, created=time.time()).on_conflict_do_nothing())
+    db.exec_driver_sql(USER, (schema.bound(user_id), time.time()))
     key = key_of(db, user_id)
-    count = select(func.count()).where(schema.records.c.user == key)
-    before = db.scalar(count) or 0
-    if rows:
-        db.execute(insert(schema.records).on_conflict_do_nothing(), [{**row, "user": key} for row in rows])
-    return (db.scalar(count) or 0) - before
+    own = [(key, row["time"], *(schema.bound(row[name]) for name in TEXTS)) for row in rows]
+    added = db.exec_driver_sql(RECORDS, own).rowcount if own else 0
+    if added:
+        touch(db, key)
+    return added
+
+
+def touch(db: Connection, key: int | None) -> None:
+    """Say that something kept of a user has changed."""
+    db.execute(update(schema.users).where(schema.users.c.key == key).values(version=schema.users.c.version + 1))
 
 
 def record_row(record: Record) -> dict[str, Any]:
@@ -79,7 +87,8 @@ def record_row(record: Record) -> dict[str, Any]:
         stamp = math.nan
     if math.isnan(stamp):
         raise DataError(f"record {record.id!r} has the time {record.time!r}; give POSIX seconds, or any number that grows")
-    return {"id": record.id, "time": stamp, "prompt": record.prompt, "answer": record.answer}
+    own = {"prompt": record.prompt, "answer": record.answer, "kind": record.kind, "other": record.other}
+    return {"id": record.id, "time": stamp, **own}
 
 
 def state_row(method: str, config: Mapping[str, Any], history: str) -> dict[str, Any]:
@@ -98,7 +107,7 @@ def key_of(db: Connection, user_id: str) -> int:
 def records_of(db: Connection, key: int | None) -> Iterator[Record]:
     """A user's records in the order they came."""
     c = schema.records.c
-    for row in db.execute(select(c.prompt, c.answer, c.time, c.id).where(c.user == key).order_by(c.key)):
+    for row in db.execute(select(c.prompt, c.answer, c.time, c.id, c.kind, c.other).where(c.user == key).order_by(c.key)):
         yield Record(*row)
 
 

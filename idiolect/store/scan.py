@@ -1,4 +1,4 @@
-"""A search of files' bytes for what an erased person may have left: their id, and any 16 bytes of their texts."""
+"""A search of files' bytes for what an erased person may have left: their id, and any 16 bytes of their texts and vectors."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _CAT = "import shutil, sys; shutil.copyfileobj(open(sys.argv[1], 'rb'), sys.stdo
 class Traces:
     """What to look for. `within` says which of it occurs in a stream of bytes; `unsearched` counts texts too short to look for."""
 
-    def __init__(self, user_id: str, texts: Iterable[str]) -> None:
-        pieces: set[bytes] = set()
+    def __init__(self, user_id: str, texts: Iterable[str], raws: Iterable[bytes] = ()) -> None:
+        pieces = {piece for raw in raws for piece in _pieces(raw)}
         self.unsearched = 0
         for text in {user_id, *texts}:
             own = {piece for form in _forms(text) for piece in _pieces(form)}

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Engine,
     Float,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -33,10 +34,10 @@ from sqlalchemy.types import TypeDecorator
 
 from idiolect.errors import StoreError
 
-VERSION = 2  # 2 added `adapters` and `free_rows`, which an older store gets when it is opened
+VERSION = 5  # 2 added `adapters` and `free_rows`, 3 kinds of records, 4 vectors, 5 usage: an older store gets them when it is opened
 APPLICATION = 0x49444C54  # "IDLT", in SQLite's application_id: tells a store from any other database
 WAIT = 30.0  # seconds that a writer waits for another
-SETTINGS = ("foreign_keys=ON", "synchronous=FULL", "secure_delete=ON", f"busy_timeout={int(WAIT * 1000)}")
+SETTINGS = ("foreign_keys=ON", "synchronous=FULL", "secure_delete=ON", f"busy_timeout={int(WAIT * 1000)}", "cache_size=-8000")
 
 
 class AnyText(TypeDecorator[str]):
@@ -58,6 +59,19 @@ class AnyText(TypeDecorator[str]):
         return value.decode("utf-8", "surrogatepass") if isinstance(value, bytes) else value
 
 
+_ANY = AnyText()
+
+
+def bound(text: str) -> Any:
+    """`text` as a statement that goes past SQLAlchemy's own layers takes it."""
+    return _ANY.process_bind_param(text, None)
+
+
+def text_of(value: Any) -> str:
+    """The text in a row that such a statement gave."""
+    return _ANY.process_result_value(value, None) or ""
+
+
 def _state_columns() -> list[Column[Any]]:
     return [
         Column("method", AnyText, nullable=False),
@@ -77,6 +91,7 @@ users = Table(
     Column("key", Integer, primary_key=True),
     Column("id", AnyText, nullable=False, unique=True),
     Column("created", Float, nullable=False),
+    Column("version", Integer, nullable=False, server_default="0"),  # grows with each change of what is kept of them
 )
 records = Table(
     "records",
@@ -87,6 +102,8 @@ records = Table(
     Column("id", AnyText, nullable=False),
     Column("prompt", AnyText, nullable=False),
     Column("answer", AnyText, nullable=False),
+    Column("kind", String, nullable=False, server_default="message"),
+    Column("other", AnyText, nullable=False, server_default=""),
     UniqueConstraint("user", "id"),
 )
 states = Table(
@@ -120,6 +137,63 @@ free_rows = Table(
     Column("row", Integer, primary_key=True),
     Column("pending", Boolean, nullable=False),  # freed by the open transaction: committed, it is never true
 )
+usage = Table(
+    "usage",
+    metadata,
+    Column("user", ForeignKey("users.key", ondelete="CASCADE"), primary_key=True),
+    Column("day", Integer, primary_key=True),  # since 1970, UTC
+    Column("model", AnyText, primary_key=True),
+    Column("calls", Integer, nullable=False),
+    Column("prompt_tokens", Integer, nullable=False),
+    Column("tokens", Integer, nullable=False),  # of replies
+    sqlite_with_rowid=False,
+)
+spaces = Table(
+    "spaces",
+    metadata,
+    Column("key", Integer, primary_key=True),  # never used twice
+    Column("name", AnyText, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("probe", LargeBinary, nullable=False),  # what its embedder makes of texts that never change
+    Column("role", String, nullable=False),
+    sqlite_autoincrement=True,
+)
+vectors = Table(
+    "vectors",
+    metadata,
+    Column("key", Integer, primary_key=True),  # never used twice
+    Column("user", ForeignKey("users.key", ondelete="CASCADE"), nullable=False),
+    Column("space", Integer, nullable=False),
+    Column("edition", Integer, nullable=False, server_default="0"),  # grows when a vector is taken out
+    Column("members", Text, nullable=False),  # the keys of the records, "," and 11 digits each; 0 where one is gone
+    Column("data", LargeBinary, nullable=False),  # (members, width) of two bytes each
+    Index("vectors_of", "user", "space"),
+    sqlite_autoincrement=True,
+)
+stale = Table(  # people with records that may have no vector yet
+    "stale",
+    metadata,
+    Column("space", Integer, primary_key=True),
+    Column("user", Integer, primary_key=True),
+    sqlite_with_rowid=False,
+)
+KEY = "printf(',%011d', OLD.key)"
+AT, SIZE = f"((instr(members, {KEY}) - 1) / 12)", "(12 * length(data) / length(members))"  # which vector it is; bytes of each
+TAKE_OUT = f"""UPDATE vectors SET edition = edition + 1, members = replace(members, {KEY}, ',00000000000'), data = CAST(
+substr(data, 1, {AT} * {SIZE}) || zeroblob({SIZE}) || substr(data, ({AT} + 1) * {SIZE} + 1) AS BLOB)
+WHERE user = OLD.user AND instr(members, {KEY});"""
+MARK = "INSERT INTO stale SELECT key, NEW.user FROM spaces WHERE role <> 'leaving' ON CONFLICT DO NOTHING;"
+TRIGGERS = (  # whoever writes records, and however: no vector is of a text that is not kept, and what has none yet is known
+    f"CREATE TRIGGER record_came AFTER INSERT ON records BEGIN {MARK} END",
+    f"CREATE TRIGGER record_went AFTER DELETE ON records BEGIN {TAKE_OUT} END",
+    f"CREATE TRIGGER record_changed AFTER UPDATE OF user, prompt, answer ON records BEGIN {TAKE_OUT} {MARK} END",
+)
+
+
+@event.listens_for(vectors, "after_create")
+def _add_triggers(_: Table, db: Connection, **__: Any) -> None:
+    for trigger in TRIGGERS:
+        db.exec_driver_sql(trigger)
 
 
 def database_path(place: Path | str) -> Path:
@@ -176,10 +250,21 @@ def _prepare(engine: Engine, path: Path) -> None:
         _refuse(db, path)
     _write_ahead(engine)
     with engine.connect().execution_options(begin="BEGIN IMMEDIATE") as db, db.begin():
-        if _pragma(db, "user_version") < VERSION:
+        if (before := _pragma(db, "user_version")) < VERSION:
             metadata.create_all(db)  # what is not there yet
+            if before:
+                _add_columns(db, "users", {"version": "INTEGER NOT NULL DEFAULT 0"})
+                _add_columns(db, "records", {"kind": "TEXT NOT NULL DEFAULT 'message'", "other": "TEXT NOT NULL DEFAULT ''"})
             db.exec_driver_sql(f"PRAGMA application_id={APPLICATION}")
             db.exec_driver_sql(f"PRAGMA user_version={VERSION}")
+
+
+def _add_columns(db: Connection, table: str, columns: dict[str, str]) -> None:
+    """What a table of an older version lacks."""
+    there = {row[1] for row in db.exec_driver_sql(f"PRAGMA table_info({table})")}
+    for name, kind in columns.items():
+        if name not in there:
+            db.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")
 
 
 def _refuse(db: Connection, path: Path) -> None:

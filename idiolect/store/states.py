@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import mmap
 import struct
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ import numpy as np
 from idiolect.errors import IdiolectError, StoreError
 from idiolect.extras import need
 from idiolect.store.layouts import takes
-from idiolect.types import Adapter, Floats, History, Record, State
+from idiolect.types import Adapter, Fact, Floats, History, Record, State
 
 FORMAT = "idiolect.state.1"
 TREE = "state"  # the tensor of bytes that holds the JSON; the others are named "0", "1", ...
@@ -80,13 +82,40 @@ def map_file(path: Path) -> mmap.mmap:
 
 def texts(raw: bytes | memoryview | mmap.mmap) -> Iterator[str]:
     """Every text in a saved state: profiles and quoted records, at any depth. Raises StoreError if `raw` is no saved state."""
+    yield from _texts(_trees(raw)[:1])
+
+
+def own_texts(raw: bytes | memoryview | mmap.mmap) -> dict[str, list[str]]:
+    """In a state that people taught together: the texts of what is one person's own, by their id. Raises StoreError as `texts`."""
+    found: dict[str, list[str]] = {}
+    for tree in _trees(raw):
+        for user_id, own in tree.get("people", {}).items():
+            found.setdefault(user_id, []).extend(_texts([own]))
+    return found
+
+
+def _trees(raw: bytes | memoryview | mmap.mmap) -> list[dict[str, Any]]:
+    """The tree of a saved state, and those of its parts at any depth."""
     with _told(raw):
-        pending = [json.loads(_text(read_tensors(raw)[TREE]))]
+        pending: list[dict[str, Any]] = [json.loads(_text(read_tensors(raw)[TREE]))]
     for tree in pending:
         pending.extend(tree["parts"])
+    return pending
+
+
+def _texts(pending: list[dict[str, Any]]) -> Iterator[str]:
+    for tree in pending:
+        pending.extend([*tree["parts"], *tree.get("people", {}).values()])
         yield tree["text"]
+        yield from (fact["text"] for fact in tree.get("facts", ()))
         for record in tree["records"]:
-            yield from (record["prompt"], record["answer"])
+            yield from (record["prompt"], record["answer"], record.get("other", ""))
+
+
+def without(state: State, user_id: str) -> State:
+    """A state that people taught together, without what is that person's own."""
+    others = {one: theirs for one, theirs in state.people.items() if one != user_id}
+    return replace(state, people=others, parts=tuple(without(part, user_id) for part in state.parts))
 
 
 def read_tensors(raw: bytes | memoryview | mmap.mmap) -> dict[str, Floats]:
@@ -122,7 +151,9 @@ def to_tree(state: State, tensors: dict[str, Floats], rows: list[Adapter] | None
         "numbers": {name: _number(value) for name, value in state.numbers.items()},
         "arrays": {name: keep(array) for name, array in state.arrays.items()},
         "adapter": None if state.adapter is None else keep_adapter(state.adapter),
+        "facts": [fact_to_tree(fact) for fact in state.facts],
         "parts": [to_tree(part, tensors, rows) for part in state.parts],
+        "people": {user_id: to_tree(own, tensors, rows) for user_id, own in state.people.items()},
     }
 
 
@@ -134,7 +165,9 @@ def from_tree(tree: dict[str, Any], tensors: Mapping[str, Floats], rows: Sequenc
         numbers=tree["numbers"],
         arrays={name: tensors[key] for name, key in tree["arrays"].items()},
         adapter=_adapter(tree["adapter"], tensors, rows),
+        facts=tuple(fact_from_tree(fact) for fact in tree.get("facts", ())),
         parts=tuple(from_tree(part, tensors, rows) for part in tree["parts"]),
+        people={user_id: from_tree(own, tensors, rows) for user_id, own in tree.get("people", {}).items()},
     )
 
 
@@ -148,13 +181,25 @@ def _adapter(kept: dict[str, Any] | None, tensors: Mapping[str, Floats], rows: S
 
 
 def record_to_tree(record: Record) -> dict[str, Any]:
-    """A record as JSON takes it."""
-    return {"id": record.id, "time": _number(record.time), "prompt": record.prompt, "answer": record.answer}
+    """A record as JSON takes it; a message has neither kind nor other."""
+    tree = {"id": record.id, "time": _number(record.time), "prompt": record.prompt, "answer": record.answer}
+    return tree if record.kind == "message" else {**tree, "kind": record.kind, "other": record.other}
 
 
 def record_from_tree(tree: dict[str, Any]) -> Record:
     """The record that `record_to_tree` took apart. Raises KeyError where something is missing."""
-    return Record(tree["prompt"], tree["answer"], tree["time"], tree["id"])
+    return Record(tree["prompt"], tree["answer"], tree["time"], tree["id"], tree.get("kind", "message"), tree.get("other", ""))
+
+
+def fact_to_tree(fact: Fact) -> dict[str, Any]:
+    """A fact as JSON takes it: a time without end is left out."""
+    tree = asdict(fact)
+    return {name: value for name, value in tree.items() if not (isinstance(value, float) and math.isinf(value))}
+
+
+def fact_from_tree(tree: dict[str, Any]) -> Fact:
+    """The fact that `fact_to_tree` took apart. Raises TypeError or KeyError where something is missing or unknown."""
+    return Fact(**{**tree, "sources": tuple(tree["sources"])})
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -19,6 +19,8 @@ from idiolect.store.erasure import Receipt
 from idiolect.store.files import StateFiles
 from idiolect.store.lookup import CHANGES, Adapters
 from idiolect.store.rows import Provenance
+from idiolect.store.usage import Usage
+from idiolect.store.vectors import Vectors
 from idiolect.types import Adapter, History, Record, State, User
 
 FILE_FROM = 64 * 1024  # bytes: smaller states lie in the database, which is faster there; others are files, memory-mapped
@@ -48,6 +50,8 @@ class Store:
         self._adapters = AdapterFiles(self.path.with_name(self.path.name + ".adapters"), precision, cached)
         self._engine = schema.open_engine(self.path)
         self._files = StateFiles(self.path.with_name(self.path.name + ".states"))
+        self.vectors = Vectors(self.path, self._engine, self._told, self._session)
+        self.usage = Usage(self._session)
         self._closed = False
         self._clean()
 
@@ -70,6 +74,11 @@ class Store:
         with self._reading() as db:
             return User(user_id, History(rows.records_of(db, rows.key_of(db, user_id))))
 
+    def version(self, user_id: str) -> tuple[float, int] | None:
+        """Changes with whatever is kept of a user, whoever wrote it; None for an unknown one. Cheap: to see whether to read again."""
+        found = self._fetched("SELECT created, version FROM users WHERE id = ?", [schema.AnyText().process_bind_param(user_id, None)])
+        return (found[0][0], found[0][1]) if found else None
+
     def save(self, user_id: str, method: str, config: Mapping[str, Any], state: State, history: str = "") -> None:
         """Keep what a user taught a method, in place of what they taught the same method and configuration before.
 
@@ -82,7 +91,11 @@ class Store:
         """Keep what many users taught, each as (user id, state, history): all of them or, whatever fails, none."""
         packed = [(user_id, self._packed(state), rows.state_row(method, config, history)) for user_id, state, history in taught]
         with self._writing() as db:
-            gone = [self._put(db, schema.states, {**row, "user": rows.key_of(db, user_id)}, *pack) for user_id, pack, row in packed]
+            gone = []
+            for user_id, pack, row in packed:
+                key = rows.key_of(db, user_id)
+                gone.append(self._put(db, schema.states, {**row, "user": key}, *pack))
+                rows.touch(db, key)
             self._adapters.sync(db)
         self._let_go(gone)
 
@@ -119,6 +132,11 @@ class Store:
         with self._reading() as db:
             return [rows.provenance_of(row) for row in rows.states_of(db, rows.key_of(db, user_id))]
 
+    def taught(self) -> list[Provenance]:
+        """Where what people taught methods together comes from, oldest first: every method that was fitted has one."""
+        with self._reading() as db:
+            return [rows.provenance_of(row) for row in db.execute(select(schema.shared).order_by(schema.shared.c.created))]
+
     def erase(self, user_id: str) -> Receipt:
         """Remove everything of a user, compact the database, and search every byte of the store for what may be left.
 
@@ -127,17 +145,39 @@ class Store:
         that was cut short can be asked for again. Arrays of a loaded state that is still mapped turn to zeros; an adapter
         that somebody loaded is a copy of its row, and theirs to let go of.
         """
+        return self._forget(user_id)
+
+    def forget(self, user_id: str, record_ids: Collection[str]) -> Receipt:
+        """Remove records of a user and everything that was learnt of them, as `erase` does: their states are to be enrolled again."""
+        return self._forget(user_id, record_ids)
+
+    def edit(self, user_id: str, record: Record) -> Receipt:
+        """Put `record` in place of the one with its id, which is forgotten, as `forget` does. Raises StoreError if there is none."""
+        row = rows.record_row(record)
+        if record.id not in {known.id for known in self.user(user_id).records}:
+            raise StoreError(f"{user_id!r} has no record {record.id!r}; `export` lists the ids there are")
+        return self._forget(user_id, [record.id], [row])
+
+    def _forget(self, user_id: str, ids: Collection[str] | None = None, instead: Sequence[dict[str, Any]] = ()) -> Receipt:
         with self._writing() as db:
-            gone = erasure.forget(db, self._files, user_id)
-        self._files.destroy(gone.files)
+            gone = erasure.forget(db, self._files, user_id, ids)
+            if instead:
+                rows.add(db, user_id, instead)
+            shared = [self._put_again(db, row, state) for row, state in erasure.parts_of(db, self._files, user_id)]
+        self._files.destroy([*gone.files, *(name for one in shared for name in one.files)])
         self._clean(thorough=True)
         self._adapters.recent.drop([ref.token for ref in gone.rows])
+        self.vectors.recent.drop([user_id])
         self._compact(user_id)
         with self._reading() as db:
             size, found = erasure.search(db, self.path, self._files, self._adapters, gone.traces)
-            shared = tuple(db.scalars(select(schema.shared.c.method).distinct().order_by(schema.shared.c.method)))
+            taught = tuple(db.scalars(select(schema.shared.c.method).distinct().order_by(schema.shared.c.method)))
         counts = (gone.records, gone.states, len(gone.files), len(gone.rows))
-        return Receipt(user_id, *counts, size, gone.traces.unsearched, found, shared)
+        return Receipt(user_id, *counts, size, gone.traces.unsearched, found, taught)
+
+    def _put_again(self, db: Connection, row: Any, state: State) -> Gone:
+        about = {name: row._mapping[name] for name in ("method", "config", "history", "created")}
+        return self._put(db, schema.shared, about, states.dump(state))
 
     def export(self, user_id: str) -> dict[str, Any]:
         """Everything kept of a user as JSON takes it (`json.dumps` it): see `portable.pack`. Raises StoreError for an unknown one."""
@@ -169,6 +209,7 @@ class Store:
         self._closed = True
         self._engine.dispose()
         self._adapters.close()
+        self.vectors.recent.clear()
 
     def __enter__(self) -> Store:
         return self

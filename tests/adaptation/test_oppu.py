@@ -5,8 +5,8 @@ import pytest
 
 from idiolect.adaptation import oppu
 from idiolect.adaptation.oppu import OPPU
+from idiolect.assistant import Assistant
 from idiolect.errors import ModelError
-from idiolect.method import Assistant
 from idiolect.models.scripted import ScriptedLM
 from idiolect.types import State, User, ask
 from tests.conformance.people import ANN, BOB, CYD, NOBODY, marks, rewritten, text_of

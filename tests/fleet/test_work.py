@@ -5,9 +5,10 @@ from functools import partial
 
 import pytest
 
+from idiolect.assistant import Assistant
 from idiolect.errors import ModelError
 from idiolect.fleet.work import Failed, Learnt, Work, enroll, reason, start
-from idiolect.method import Assistant, Method
+from idiolect.method import Method
 from idiolect.models.scripted import ScriptedLM
 from idiolect.prompting.rag import RAG
 from idiolect.types import State
