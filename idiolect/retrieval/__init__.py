@@ -8,16 +8,16 @@ from idiolect.retrieval.dense import Dense
 from idiolect.retrieval.fusion import Fusion, fuse
 from idiolect.retrieval.plain import Random, Recency
 from idiolect.retrieval.ranker import Ranker
-from idiolect.types import Record
+from idiolect.types import History, Record
 
 RANKERS: Mapping[str, Callable[[Sequence[Record]], Ranker]] = {"bm25": BM25, "dense": Dense, "recency": Recency, "random": Random}
 
 
 def rank(records: Sequence[Record], by: str) -> Ranker:
-    """The ranker of that name over these records. Raises MethodError with the names there are."""
+    """The ranker of that name over these records; of a History it is made once. Raises MethodError with the names there are."""
     if by not in RANKERS:
         raise MethodError(f"no ranker is called {by!r}; there are {', '.join(RANKERS)}")
-    return RANKERS[by](records)
+    return records.made(("ranker", by), RANKERS[by]) if isinstance(records, History) else RANKERS[by](records)
 
 
 __all__ = ["BM25", "RANKERS", "Dense", "Fusion", "Random", "Ranker", "Recency", "fuse", "rank"]

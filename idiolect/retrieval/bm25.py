@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
-from idiolect.retrieval.ranker import Order, Ranker, Scores, indexed, later_first
-from idiolect.types import Record
+from idiolect.retrieval.ranker import Order, Ranker, Scores, first_of, indexed, later_first
+from idiolect.types import History, Record
 from idiolect.wording import about
 
 _UNSPACED = "\u3040-\u30ff\u3400-\u9fff"  # Japanese and Chinese are written without spaces: there, each character is a token
@@ -45,7 +46,11 @@ class BM25(Ranker):
     ) -> None:
         super().__init__(records)
         self.tokenize = tokenize
-        counts = [Counter(tokenize(indexed(record, answers_only))) for record in records]
+        counted = partial(_counted, tokenize=tokenize, answers_only=answers_only)
+        if isinstance(records, History):
+            counts = records.each(("terms", tokenize, answers_only), counted)
+        else:
+            counts = [counted(record) for record in records]
         self._number: dict[str, int] = {}  # term -> its number, in the order of first appearance
         terms = [self._number.setdefault(term, len(self._number)) for count in counts for term in count]
         times = np.array([n for count in counts for n in count.values()], dtype=np.float64)
@@ -62,6 +67,9 @@ class BM25(Ranker):
 
     def order(self, query: str) -> Order:
         return later_first(self._sum(query, self._ranking_idf))
+
+    def best(self, query: str, k: int) -> Order:
+        return first_of(self._sum(query, self._ranking_idf), k)
 
     def _lay_out(self, terms: Order, holders: Order, weights: Scores) -> None:
         """Postings by term: those of term t lie from _from[t] to _from[t + 1]."""
@@ -85,3 +93,7 @@ class BM25(Ranker):
                 span = slice(self._from[number], self._from[number + 1])
                 made[self._holders[span]] += times * idf[number] * self._weights[span]
         return made
+
+
+def _counted(record: Record, tokenize: Callable[[str], list[str]], answers_only: bool) -> Counter[str]:
+    return Counter(tokenize(indexed(record, answers_only)))

@@ -36,13 +36,25 @@ class Ranker(ABC):
             raise RequestError(f"k is how many records to find, 0 or more, not {k}")
         if k == 0 or not len(self.records):
             return []
-        return [self.records[i] for i in self.order(query)[:k]]
+        return [self.records[i] for i in self.best(query, k)]
+
+    def best(self, query: str, k: int) -> Order:
+        """The first `k` of `order`."""
+        return self.order(query)[:k]
 
 
 def later_first(scores: Scores) -> Order:
     """Positions by falling score; equal scores by falling position, so that what a person did last counts more."""
     backwards = np.argsort(-scores[::-1], kind="stable")
     return np.asarray(len(scores) - 1 - backwards, dtype=np.intp)
+
+
+def first_of(scores: Scores, k: int) -> Order:
+    """The first `k` of `later_first`, k > 0, without putting the others in order."""
+    if k >= len(scores):
+        return later_first(scores)
+    candidates = np.flatnonzero(scores >= np.partition(scores, -k)[-k])
+    return candidates[later_first(scores[candidates])[:k]]
 
 
 def indexed(record: Record, answers_only: bool = False) -> str:
