@@ -4,7 +4,8 @@ IdiolectError
 ├── DataError        a history, a field map or a file that cannot be used
 ├── RequestError     a request that contradicts itself
 ├── ModelError       a model that does not exist, or cannot do what was asked of it
-│   └── EndpointError    a remote endpoint that refused, failed or timed out
+│   ├── EndpointError    a remote endpoint that refused, failed or timed out
+│   └── BudgetError      a person's budget of calls or tokens is used up
 ├── StoreError       the store cannot read or write; what was there before is whole
 ├── MethodError      a method that is unknown, or used before `fit`
 └── MissingExtra     an optional library is not installed
@@ -29,6 +30,10 @@ class ModelError(IdiolectError):
 
 class EndpointError(ModelError):
     """A remote endpoint that refused, failed or timed out; names the endpoint and what it said."""
+
+
+class BudgetError(ModelError):
+    """A person's budget of calls or tokens is used up; the message has the figures and when it starts anew."""
 
 
 class StoreError(IdiolectError):

@@ -72,7 +72,7 @@ def _ending(answers: list[str]) -> str:
 
 
 def _content_words(answer: str) -> list[str]:
-    return [word for word in (raw.strip(".,:;!?()[]\"'`").lower() for raw in answer.split()) if len(word) > 3 and word not in _COMMON]
+    return [word for word in (raw.strip(".,:;!?()[]\"'`").lower() for raw in answer.split()) if len(word) > 3 and word not in COMMON]
 
 
 def _frequent(words: list[str], least: int, most: int = 3) -> list[str]:
@@ -80,7 +80,7 @@ def _frequent(words: list[str], least: int, most: int = 3) -> list[str]:
     return [word for word, count in counted if count >= least]
 
 
-_COMMON = frozenset(
+COMMON = frozenset(
     "about after also been before being between both does each from have into more most much only other over same some such than that "
     "their them then there these they this those through under using very was were what when where which while will with without would "
     "your".split()

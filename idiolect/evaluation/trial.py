@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from idiolect.assistant import Assistant
 from idiolect.errors import MissingExtra
 from idiolect.evaluation.cohort import Cohort, Person
-from idiolect.evaluation.metered import Meter, Metered
-from idiolect.method import Assistant, Method
+from idiolect.method import Method
 from idiolect.models.lm import LM
+from idiolect.models.metered import Meter, Metered
 from idiolect.prompting.plain import Plain
 from idiolect.store.states import dump
 from idiolect.types import Reply, Request, Score, State, ask
@@ -87,7 +88,7 @@ def run(name: str, method: Method, bench: Bench) -> Trial:
     users, lm = bench.cohort.users, Metered(bench.lm)
     assistant = Assistant(lm, method)
     bench.progress(name, "fit", 0, 1)
-    fit_seconds = _timed(lambda: assistant.fit(users))
+    fit_seconds = _timed(lambda: assistant.fit(bench.cohort.teachers))
     bench.progress(name, "enroll", 0, len(users))
     lm.meter = Meter()
     enroll_seconds = _timed(lambda: assistant.enroll(users))

@@ -2,8 +2,8 @@
 
 import copy
 
-from idiolect.evaluation.metered import Metered
 from idiolect.models.lm import LM
+from idiolect.models.metered import Metered
 from idiolect.models.scripted import ScriptedLM
 from idiolect.types import ask
 
@@ -16,7 +16,7 @@ def test_calls_and_tokens_are_counted_and_replies_are_the_models() -> None:
     assert lm.generate(requests) == ScriptedLM().generate(requests)
     assert lm.score(requests, ["a", "b"]) == ScriptedLM().score(requests, ["a", "b"])
     assert "".join(lm.stream(requests[0])) == "one two"
-    assert (lm.meter.calls, lm.meter.prompt_tokens) == (5, 6)
+    assert (lm.meter.calls, lm.meter.prompt_tokens, lm.meter.tokens) == (5, 6, 3)
 
 
 def test_what_is_not_counted_is_the_models_own_and_the_model_can_be_unwrapped() -> None:

@@ -12,11 +12,12 @@ from idiolect.types import Reply, Request, Score
 
 @dataclass
 class Meter:
-    """Model calls (sequences generated or scored, a guide's companions among them where a reply counts them), and prompt tokens."""
+    """Model calls (sequences generated or scored, a guide's companions among them where a reply counts them), and tokens."""
 
     calls: int = 0
     prompt_tokens: int = 0
     dropped_tokens: int = 0  # cut from contexts because the window is smaller
+    tokens: int = 0  # of replies
 
 
 class Metered:
@@ -32,6 +33,7 @@ class Metered:
         self.meter.calls += sum(reply.calls for reply in replies)
         self.meter.prompt_tokens += sum(reply.prompt_tokens for reply in replies)
         self.meter.dropped_tokens += sum(reply.dropped_tokens for reply in replies)
+        self.meter.tokens += sum(reply.tokens for reply in replies)
         return replies
 
     def stream(self, request: Request) -> Iterator[str]:

@@ -1,0 +1,1 @@
+"""What is drawn from a person's records: facts, segments, profiles and outlines."""
