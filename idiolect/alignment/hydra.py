@@ -12,7 +12,6 @@ released code: one measure of a right answer serves both scorers, where theirs s
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -22,7 +21,7 @@ import numpy as np
 from idiolect.method import Method
 from idiolect.models.lm import LM
 from idiolect.retrieval import BM25
-from idiolect.retrieval.bm25 import words
+from idiolect.retrieval.measures import alike
 from idiolect.training.heads import SLOTS, Examples, features, head, scores, shared
 from idiolect.types import Floats, History, Record, Reply, Request, State, User, ask
 from idiolect.wording import quote
@@ -87,7 +86,7 @@ class HYDRA(Method):
         replies = lm.generate([self._ask(r).told(quote([near]), because=[near]) for _, r, near in asked])
         rows: list[dict[Record, list[tuple[Floats, float]]]] = [{} for _ in users]
         for (who, record, near), reply in zip(asked, replies, strict=True):
-            rows[who].setdefault(record, []).append((_seen(record.prompt, near), _alike(reply.text, record.answer)))
+            rows[who].setdefault(record, []).append((_seen(record.prompt, near), alike(reply.text, record.answer)))
         return [_examples([(f, worth > float(np.mean([w for _, w in one]))) for one in own.values() for f, worth in one]) for own in rows]
 
     def _answerings(self, users: Sequence[User], reranks: Sequence[Floats], lm: LM) -> list[Examples]:
@@ -118,9 +117,3 @@ def _seen(question: str, record: Record) -> Floats:
 def _examples(rows: Sequence[tuple[Floats, bool]]) -> Examples:
     seen = np.stack([one for one, _ in rows]) if rows else np.zeros((0, 2 * SLOTS + 2))
     return Examples(seen, np.array([float(good) for _, good in rows]))
-
-
-def _alike(said: str, wrote: str) -> float:
-    """The F1 of the words of two texts."""
-    one, other = Counter(words(said)), Counter(words(wrote))
-    return 2 * (one & other).total() / max(one.total() + other.total(), 1)

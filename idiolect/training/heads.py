@@ -6,18 +6,18 @@ After the factorization of HYDRA: Zhuang, Sun, Yu, Kang, Wang, Zhang, Dai. NeurI
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from idiolect.retrieval.bm25 import words
+from idiolect.training.descent import descended
 from idiolect.types import Floats
 
 SLOTS = 256  # that words and parts of words are hashed into
 Owner = NDArray[np.intp]  # (examples,), the place of each one's head
-STEPS, RATE = 120, 0.05  # of full-batch Adam
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def shared(people: Sequence[Examples], hidden: int, seed: int) -> dict[str, Floa
     if kept:
         x, good = np.concatenate([p.features for p in kept]), np.concatenate([p.good for p in kept])
         owner = np.repeat(np.arange(len(kept)), [len(p.good) for p in kept])
-        base, heads = _descended([base, heads], lambda now: _gradients(now[0], now[1], x, good, owner))
+        base, heads = descended([base, heads], lambda now: _gradients(now[0], now[1], x, good, owner))
     return {"base": base, "head": heads.mean(axis=0)}
 
 
@@ -60,7 +60,7 @@ def head(learnt: dict[str, Floats], own: Examples, hold: float = 0.1) -> Floats:
         moved = _gradients(learnt["base"], now[0], own.features, own.good, owner)[1]
         return [moved + hold * (now[0] - start)]
 
-    made: Floats = _descended([start[None]], slope)[0][0]
+    made: Floats = descended([start[None]], slope)[0][0]
     return made
 
 
@@ -81,18 +81,6 @@ def _gradients(base: Floats, heads: Floats, x: Floats, good: Floats, owner: Owne
     np.add.at(by_head, owner, np.column_stack([inner, np.ones(len(x))]) * wrong[:, None])
     by_base = x.T @ (wrong[:, None] * own[:, :-1] * (1 - inner**2)) / len(heads)
     return [by_base, by_head]
-
-
-def _descended(start: list[Floats], slope: Callable[[list[Floats]], list[Floats]]) -> list[Floats]:
-    now = [value.copy() for value in start]
-    first, second = ([np.zeros_like(value) for value in now] for _ in range(2))
-    for step in range(1, STEPS + 1):
-        for i, by in enumerate(slope(now)):
-            first[i] = 0.9 * first[i] + 0.1 * by
-            second[i] = 0.999 * second[i] + 0.001 * by * by
-            moved = (first[i] / (1 - 0.9**step)) / (np.sqrt(second[i] / (1 - 0.999**step)) + 1e-8)
-            now[i] = now[i] - RATE * (1 - step / (STEPS + 1)) * moved
-    return now
 
 
 def _hashed(text: str) -> Floats:

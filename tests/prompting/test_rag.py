@@ -1,6 +1,6 @@
 """RAG on a model that says back all it was told."""
 
-from idiolect.method import Assistant
+from idiolect.assistant import Assistant
 from idiolect.models.scripted import ScriptedLM
 from idiolect.prompting.rag import RAG
 from idiolect.types import Record, State, User, ask
