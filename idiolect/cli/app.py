@@ -10,9 +10,10 @@ import typer
 from rich.text import Text
 
 from idiolect import __version__
-from idiolect.cli import histories, people, show
+from idiolect.cli import bench, events, histories, people, show
 from idiolect.cli.compare import compare
 from idiolect.cli.fit import fit
+from idiolect.cli.index import reindex
 from idiolect.cli.methods import methods
 from idiolect.errors import IdiolectError
 
@@ -42,7 +43,11 @@ COMMANDS: tuple[tuple[str, Callable[..., Any]], ...] = (
     (FIND, methods),
     (USE, fit),
     (USE, people.ask),
+    (USE, events.observe),
+    (KEPT, reindex),
     (KEPT, people.export),
+    (KEPT, events.edit),
+    (KEPT, events.forget),
     (KEPT, people.erase),
 )
 
@@ -58,6 +63,7 @@ def start(version: Version = False) -> None:
 for panel, command in COMMANDS:
     app.command(rich_help_panel=panel)(command)
 app.add_typer(histories.app, name="import", rich_help_panel=HISTORIES)
+app.add_typer(bench.app, name="bench", rich_help_panel=FIND)
 
 
 def main() -> None:

@@ -42,6 +42,9 @@ def compare(
     users: Annotated[int | None, typer.Option(min=1, help="So many people, drawn by the seed. Left out: everybody.")] = None,
     targets: Annotated[int, typer.Option(min=1, help="The latest records of each person that are asked for, at most.")] = 3,
     seed: options.Seed = 0,
+    least: Annotated[int, typer.Option(min=1, help="Records that a person must have before those asked for.")] = 3,
+    newest: Annotated[int | None, typer.Option(min=1, help="Learn from so many of everybody's latest records only.")] = None,
+    newcomers: Annotated[float, typer.Option(help="This share of the people is compared; only the others teach together.")] = 0.0,
     report: Annotated[Path | None, typer.Option(help="An HTML page with plots, whole in one file.")] = None,
     json: options.Json = False,
     results: Annotated[Path, typer.Option(help="Finished methods are kept here, and an interrupted run goes on.")] = RESULTS,
@@ -69,7 +72,7 @@ def compare(
     chosen, everyone = _asked(file, task, corpora, columns, kind)
     lm = open_model(model)
     entries = open_methods(methods, lm.can)
-    setup = Setup(at_most=targets, users_n=users, seed=seed)
+    setup = Setup(at_most=targets, users_n=users, seed=seed, least=least, newest=newest, newcomers=newcomers)
     with show.progress() as bars:
         found = evaluation.compare(
             everyone, lm, entries, chosen, setup, folder=None if fresh else results, progress=Phases(bars, len(entries))

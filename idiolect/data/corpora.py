@@ -22,6 +22,9 @@ FILES = 6  # of a commit's files
 TITLE = "Write the title of the paper with this abstract."
 SUBJECT = "Write the subject line of this commit."
 HEADLINE = "Write the headline of this post."
+PROPOSAL = "Write the title of this proposal."
+AUTHORSHIP = "Which of these two papers is by this person? Just answer with [1] or [2]."
+REPLY = "Answer this person's question."
 
 
 def acl_titles(folder: Path | str) -> list[User]:
@@ -36,6 +39,43 @@ def acl_titles(folder: Path | str) -> list[User]:
         for author in dict.fromkeys(paper["authors"]):
             owned[author].append(record)
     return gather(owned)
+
+
+def acl_authorship(folder: Path | str) -> list[User]:
+    """The same authors; a record is a choice between two titles of one year: a paper of theirs, and one that shares no author with it.
+
+    The pair and its order hang on the paper alone: its authors are asked the same, so that what is asked of one can be taken out
+    of all histories (`splits.split_all`), and whoever knows nothing of the person is right half of the time.
+    """
+    owned: dict[str, list[Record]] = defaultdict(list)
+    years: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for paper in read_jsonl(Path(folder) / "papers.jsonl.gz"):
+        years[paper["year"]].append(paper)
+    for year, papers in years.items():
+        for paper in papers:
+            other = _stranger(paper, papers)
+            if other is None:
+                continue
+            prompt, answer = choice(paper["title"], other["title"], first=int(digest("order", paper["paper_id"]), 16) % 2 == 0)
+            record = Record(prompt, answer, stamp(f"{year}-01-01"), paper["paper_id"])
+            for author in dict.fromkeys(paper["authors"]):
+                owned[author].append(record)
+    return gather(owned)
+
+
+def choice(own: str, other: str, first: bool) -> tuple[str, str]:
+    """The question which of two titles is this person's, theirs `first` or second, and its answer."""
+    titles = (own, other) if first else (other, own)
+    return f'{AUTHORSHIP}\n\n[1]: "{titles[0]}"\n[2]: "{titles[1]}"', "[1]" if first else "[2]"
+
+
+def _stranger(paper: Mapping[str, Any], papers: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    start, authors = int(digest("beside", paper["paper_id"]), 16) % len(papers), set(paper["authors"])
+    for step in range(len(papers)):
+        other = papers[(start + step) % len(papers)]
+        if not authors & set(other["authors"]):
+            return other
+    return None
 
 
 def git_commits(folder: Path | str) -> list[User]:
@@ -54,6 +94,37 @@ def blog_18f(folder: Path | str) -> list[User]:
         prompt = f"{HEADLINE}\n\n{clip(plain(post['body']), MATTER_WORDS)}"
         for author in dict.fromkeys(post["authors"]):
             owned[author].append(Record(prompt, post["title"], stamp(post["date"].strip("-")), post["id"]))
+    return gather(owned)
+
+
+def peps(folder: Path | str) -> list[User]:
+    """Authors of Python Enhancement Proposals; a record is a proposal: its abstract asked (its beginning, where it has none), its
+    title answered. The day it was created is its time."""
+    owned: dict[str, list[Record]] = defaultdict(list)
+    for pep in read_jsonl(Path(folder) / "peps.jsonl.gz"):
+        prompt = f"{PROPOSAL}\n\n{clip(plain(_abstract(pep['text'])), MATTER_WORDS)}"
+        created = datetime.strptime(pep["created"], "%d-%b-%Y").replace(tzinfo=UTC).timestamp()
+        for author in dict.fromkeys(pep["authors"]):
+            owned[author].append(Record(prompt, pep["title"], created, f"pep{pep['pep']}"))
+    return gather(owned)
+
+
+def _abstract(text: str) -> str:
+    """The section of that name, or everything; without the lines that are drawn under headings."""
+    found = re.search(r"^Abstract\s*\n[=\-~]+\n(.*?)(?=^\S[^\n]*\n[=\-~]{3,}$|\Z)", text, flags=re.MULTILINE | re.DOTALL)
+    return re.sub(r"^[=\-~^*]{3,}$", "", found[1] if found and found[1].strip() else text, flags=re.MULTILINE)
+
+
+def stackexchange_beer(folder: Path | str) -> list[User]:
+    """Askers of a small site; a record is a question of theirs, and the answer that they accepted, which somebody else wrote."""
+    posts = list(read_jsonl(Path(folder) / "posts.jsonl.gz"))
+    answers = {post["id"]: post for post in posts if post["type"] == "answer"}
+    owned: dict[str, list[Record]] = defaultdict(list)
+    for post in posts:
+        taken = answers.get(post["accepted"] or "")
+        if post["type"] == "question" and post["user"] and taken and taken["user"] != post["user"]:
+            prompt = f"{REPLY}\n\n{post['title']}\n{clip(plain(post['text']), MATTER_WORDS)}"
+            owned[post["user"]].append(Record(prompt, clip(plain(taken["text"]), MATTER_WORDS), stamp(post["date"]), post["id"]))
     return gather(owned)
 
 
@@ -99,8 +170,10 @@ def held_out(corpus: str, user: User) -> bool:
     """Whether a person of a corpus is kept for evaluation; the bundled model has seen nothing they had a hand in.
 
     acl_titles: 18 in 100 of those with 12 papers or more, and blog_18f: half of those with 10 posts, drawn by a hash of the name;
-    git_commits: everyone with fewer than 280 commits (200 of 232; what is left is still most of the commits).
+    git_commits: everyone with fewer than 280 commits (200 of 232; what is left is still most of the commits). acl_authorship are
+    the people of acl_titles.
     """
+    corpus = "acl_titles" if corpus == "acl_authorship" else corpus
     draw = int(digest("held out", corpus, user.id), 16) % 100
     if corpus == "acl_titles":
         return len(user.records) >= 12 and draw < 18

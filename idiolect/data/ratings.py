@@ -16,9 +16,11 @@ from idiolect.types import Record, User
 RATING = "How many points from 1 to 5 would this person give?"
 HALF_STARS = "How many points from 0.5 to 5 would this person give?"
 OFFENCE = "How offensive does this person find this comment, from 1 (not at all) to 5?"
+TAG = "Which tag would this person give this film? Just answer with the tag."
+TAGS = 30  # those that the most people use; LaMP-2 has 15, by which hardly anybody here has a history
 REWRITE = "Rewrite this e-mail politely in this person's words."
 
-KIND: dict[str, Literal["text", "rating"]] = {  # reader -> whether its answers are texts, or numbers that can be averaged
+KIND: dict[str, Literal["text", "rating", "label"]] = {  # reader -> whether its answers are texts, numbers to average, or labels
     "acl_titles": "text",
     "git_commits": "text",
     "blog_18f": "text",
@@ -26,6 +28,10 @@ KIND: dict[str, Literal["text", "rating"]] = {  # reader -> whether its answers 
     "popquorn_offence": "rating",
     "food_world_cup": "rating",
     "movielens": "rating",
+    "movielens_tag": "label",
+    "acl_authorship": "label",
+    "peps": "text",
+    "stackexchange_beer": "text",
     "sample": "text",
     "sample_ratings": "rating",
 }
@@ -75,6 +81,30 @@ def movielens(folder: Path | str) -> list[User]:
         prompt = rating_prompt(films[film], HALF_STARS)
         owned[user].append(Record(prompt, _number(row["rating"]), float(row["timestamp"]), f"{user}:{film}"))
     return gather(owned)
+
+
+def movielens_tag(folder: Path | str) -> list[User]:
+    """Viewers who tagged films, with one of the `TAGS` that the most people use; of several for one film, the one they gave first.
+
+    The matter is a film's title and genres, and the tags to choose from, in alphabetical order.
+    """
+    films = {row["movieId"]: _film(row["title"], row["genres"]) for row in _csv(Path(folder) / "movies.csv", "utf-8")}
+    given = sorted(_csv(Path(folder) / "tags.csv", "utf-8"), key=lambda row: float(row["timestamp"]))
+    by: dict[str, set[str]] = defaultdict(set)
+    for row in given:
+        by[_tag(row)].add(row["userId"])
+    tags = sorted(sorted(by, key=lambda tag: (-len(by[tag]), tag))[:TAGS])
+    owned: dict[str, dict[str, Record]] = defaultdict(dict)
+    for row in given:
+        user, film, tag = row["userId"], row["movieId"], _tag(row)
+        if tag in tags and film not in owned[user]:
+            prompt = f"{TAG}\n\n{films[film]}\nTags: {', '.join(tags)}"
+            owned[user][film] = Record(prompt, tag, float(row["timestamp"]), f"{user}:{film}")
+    return gather({user: records.values() for user, records in owned.items()})
+
+
+def _tag(row: dict[str, str]) -> str:
+    return row["tag"].strip().lower()
 
 
 def _film(title: str, genres: str) -> str:

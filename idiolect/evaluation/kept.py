@@ -71,6 +71,7 @@ def keys(cohort: Cohort, lm: LM, task: Task, setup: Mapping[str, Any], version: 
         digest(person.user.id, person.user.records.digest, *(f"{t.prompt}\0{t.answer}" for t in person.targets), str(person.other))
         for person in cohort.people
     ]
+    people += [digest(user.id, user.records.digest) for user in cohort.others]
     rest = [FORMAT, version, lm.name, _fingerprint(lm), task.name, task.kind, task.max_tokens, setup]
     return digest(*people, json.dumps(rest, sort_keys=True, default=repr))
 

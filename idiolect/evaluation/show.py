@@ -114,12 +114,16 @@ def people(comparison: Comparison) -> list[str]:
     left = (
         (counts.seen, "were left out because the model was trained on them"),
         (counts.untargeted, "were left out because none of their records is later than the others"),
-        (counts.short, "were left out because they have fewer than 3 records before the ones asked for"),
+        (counts.short, f"were left out because they have fewer than {comparison.setup.get('least', 3)} records before the ones asked for"),
         (counts.unchosen, f"were left out by the draw of {counts.compared} (seed {comparison.setup.get('seed')})"),
         (counts.sharing, "were paired with somebody with whom they share a record, because nobody else was there"),
     )
     made = [f"{counts.compared} people were compared, on {counts.targets} later records of theirs."]
     made += [f"{number_} of the {counts.given} given {why}." for number_, why in left if number_]
+    if counts.teachers:
+        made.append(f"They were newcomers: only {counts.teachers} others took part in what people teach together.")
+    if comparison.setup.get("newest"):
+        made.append(f"Only the {comparison.setup['newest']} latest records of each person were learnt from.")
     if counts.removed_records:
         made.append(f"{counts.removed_records} records were taken out of histories because they are asked for from somebody.")
     return made

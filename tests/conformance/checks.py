@@ -7,8 +7,8 @@ from copy import deepcopy
 
 import pytest
 
+from idiolect.assistant import Assistant
 from idiolect.errors import ModelError
-from idiolect.method import Assistant
 from idiolect.types import History, Record, Reply, Request, User
 from tests.conformance.people import ANN, BOB, CYD, EVERYBODY, NOBODY, ODD_IDS, ODD_TEXTS, QUESTION, conversation, many, odd, question
 from tests.conformance.subjects import Trial, same_states

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from idiolect.assistant import Assistant, Kept
 from idiolect.store import Store
 from idiolect.store.states import dump, load
 from idiolect.types import Record, Request, State
@@ -125,6 +126,7 @@ def leaves_nothing_on_disk_after_erase(trial: Trial, folder: Path) -> None:
         for user, state in zip((ANN, BOB), states, strict=True):
             store.add(user.id, user.records)
             store.save(user.id, name, config, state, user.records.digest)
+        store.save_shared(name, config, load(trial.learnt.shared))
         assert b"annzq00" in _bytes(folder)  # the search finds what is there
         receipt = store.erase("ann")
         assert receipt.clean and receipt.states == 1
@@ -132,6 +134,23 @@ def leaves_nothing_on_disk_after_erase(trial: Trial, folder: Path) -> None:
         assert b"annzq" not in left and b"bobzq00" in left
         assert not any(record.id.encode() in left for record in ANN.records)
         assert same_states([store.load("bob", name, config)], trial.enrolled(BOB))
+
+
+def leaves_nothing_of_a_forgotten_record(trial: Trial, folder: Path) -> None:
+    """Ann's first record forgotten: no byte of it is left in her state, in what all taught together, or anywhere, and she is answered."""
+    method, forgotten = trial.method(), ANN.records[0]
+    name, config = type(method).__name__, method.config
+    with Store(folder / "people.db") as store:
+        store.add("ann", ANN.records)
+        store.save("ann", name, config, trial.enrolled(ANN)[0], ANN.records.digest)
+        store.save_shared(name, config, load(trial.learnt.shared))
+        assistant = Assistant(trial.lm, method, Kept(store, name, config))
+        assistant.personalize(["ann"], [question()])  # now there is a copy in memory too
+        assert store.forget("ann", [forgotten.id]).clean
+        left = _bytes(folder)
+        assert b"annzq00" not in left and b"annzq01" in left and forgotten.id.encode() not in left
+        bent = assistant.personalize(["ann"], [question()])[0]
+        assert "annzq00" not in repr(bent) and f"record:{forgotten.id}" not in bent.because
 
 
 def leaves_the_model_as_it_was(trial: Trial) -> None:

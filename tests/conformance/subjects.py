@@ -20,8 +20,29 @@ from tests.conformance.people import EVERYBODY
 from tests.tiny_models import Watched
 
 TRAINING = {"epochs": 2, "newest": 4, "shared_pairs": 6}  # several steps: after a single one, Adam's move hides how long the gradient was
+RANKING = {"newest": 2, "candidates": 2, "answer_tokens": 4, "steps": 4}
 SMALL: dict[str, dict[str, Any]] = {  # keywords that make a row cheap on a tiny model; a row that is not here runs as it comes
+    "lamp": {"task": "LaMP-5"},  # without a task it is RAG
     "pag": {"newest": 3, "summary_tokens": 6},
+    "ropg_kd": {**RANKING, "rank": 2},
+    "ropg_rl": {**RANKING, "rank": 2},
+    "rspg": {**RANKING, "rank": 2},
+    "cfrag": {**RANKING, "rank": 2, "least": 2, "neighbours": 2, "width": 4},
+    "unims_rag": RANKING,
+    "gpg": {"newest": 3, "digest_tokens": 4, "profile_tokens": 6},
+    "step_back": {"sampled": 3, "noted": 2, "gist_tokens": 6, "note_tokens": 4},
+    "cue_cot": {"k": 2, "cue_tokens": 4},
+    "fermi": {"rounds": 1, "drafts": 1, "questions": 2, "prompt_tokens": 6, "answer_tokens": 4},
+    "persona_db": {"newest": 3, "list_tokens": 8, "least": 2},
+    "matryoshka": {"drawn": 2, "judged": 2, "newest": 3, "intermediate_tokens": 6, "answer_tokens": 4},
+    "sy_se_pqa": {"newest": 3, "answer_tokens": 4, "rank": 2, "steps": 10},
+    "style_tot": {"samples": 3, "analysis_tokens": 4, "breadth": 2, "votes": 2},
+    "neural_bandits": {"newest": 2, "answer_tokens": 4, "steps": 10},
+    "puma": {"call_tokens": 4},
+    "orca": {"newest": 4, "chunk": 2, "facet_tokens": 6},
+    "dpg": {**TRAINING, "rank": 2, "traits": 3},
+    "piors": {"rank": 2, "epochs": 2, "newest": 4, "dialogues": 6, "turn_tokens": 4},
+    "vac": {"rank": 2, "epochs": 2, "newest": 4, "shared_pairs": 6, "answer_tokens": 4},
     "soft_prompt": {**TRAINING, "batch": 2, "length": 2},
     "oppu": {**TRAINING, "batch": 2, "rank": 2},
     "one4all": {**TRAINING, "rank": 2},
@@ -67,6 +88,20 @@ def chained() -> list[Subject]:
     """Chains of several levels: each is a method too."""
     pairs = {"profile and examples": ("stats_profile", "rag"), "text and weights": ("pag", "soft_prompt", "oppu")}
     return [Subject(name, partial(_chain, links), "input" if "oppu" not in links else "model") for name, links in pairs.items()]
+
+
+def variants() -> list[Subject]:
+    """Methods whose other settings take another way through the code."""
+    ways: dict[str, dict[str, Any]] = {
+        **{name: {"writer": "counted"} for name in ("gpg", "step_back", "fermi", "persona_db", "matryoshka")},
+        "cue_cot": {"steps": "one"},
+        "sy_se_pqa": {"source": "own"},
+        "personal_sum": {"signals": ("topics", "plot", "structure")},
+        "long_term": {"half_life": 3.0, "most": 5},
+    }
+    made = [Subject(f"{name} otherwise", type(catalogue.load(name)), "input", {**SMALL.get(name, {}), **way}) for name, way in ways.items()]
+    trained = {**SMALL["matryoshka"], "trained": True, "rank": 2}
+    return [*made, Subject("matryoshka trained", type(catalogue.load("matryoshka")), "objective", trained)]
 
 
 def _chain(links: Sequence[str]) -> Chain:

@@ -3,10 +3,10 @@
 import pytest
 
 from idiolect.models.scripted import ScriptedLM
-from tests.conformance import checks, privacy
-from tests.conformance.subjects import Trial, catalogued, chained
+from tests.conformance import checks, events, privacy
+from tests.conformance.subjects import Trial, catalogued, chained, variants
 
-CATALOGUED, SUBJECTS = catalogued(), [*catalogued(), *chained()]
+CATALOGUED, SUBJECTS = catalogued(), [*catalogued(), *chained(), *variants()]
 CHEAP = [subject for subject in SUBJECTS if "train" not in subject.new().needs]
 TEXT_ONLY = [subject for subject in SUBJECTS if not subject.new().needs]
 
@@ -189,3 +189,23 @@ TEXT_CHECKS = [
 @of(TEXT_ONLY, "scripted")
 def test_what_needs_nothing_passes_on_a_model_that_can_nothing(scripted, check):
     check(scripted)
+
+
+@of(SUBJECTS)
+def test_what_happens_is_learnt_without_the_model(trial):
+    events.observes_without_the_model(trial)
+
+
+@of(SUBJECTS)
+def test_somebody_who_was_only_observed_is_answered(trial):
+    events.answers_somebody_who_was_only_observed(trial)
+
+
+@of(SUBJECTS)
+def test_every_kind_of_event_is_withstood(trial):
+    events.withstands_every_kind_of_event(trial)
+
+
+@of(SUBJECTS)
+def test_nothing_of_a_forgotten_record_is_left(trial, tmp_path):
+    privacy.leaves_nothing_of_a_forgotten_record(trial, tmp_path)

@@ -61,7 +61,22 @@ def test_films_are_told_by_title_and_genres(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("reader", [ratings.popquorn_offence, ratings.popquorn_emails, ratings.food_world_cup, ratings.movielens])
+def test_a_film_has_the_first_of_the_popular_tags_that_a_person_gave_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(ratings, "TAGS", 2)
+    (tmp_path / "movies.csv").write_text("movieId,title,genres\n1,Boat (1999),Drama\n2,Reel (2001),War\n")
+    given = ["3,1,slow,30", "3,1,Funny,20", "3,1,dark,25", "3,2,dark,10", "4,1,funny ,5", "4,2,dark,6"]
+    (tmp_path / "tags.csv").write_text("userId,movieId,tag,timestamp\n" + "\n".join(given) + "\n")
+    first, second = ratings.movielens_tag(tmp_path)
+    assert [(record.prompt, record.answer) for record in first.records] == [
+        (f"{ratings.TAG}\n\nReel (2001): War\nTags: dark, funny", "dark"),
+        (f"{ratings.TAG}\n\nBoat (1999): Drama\nTags: dark, funny", "funny"),
+    ]
+    assert [record.time for record in second.records] == [5, 6]
+
+
+@pytest.mark.parametrize(
+    "reader", [ratings.popquorn_offence, ratings.popquorn_emails, ratings.food_world_cup, ratings.movielens, ratings.movielens_tag]
+)
 def test_a_folder_without_the_files_is_named(reader, tmp_path):
     with pytest.raises(DataError, match="is not there"):
         reader(tmp_path)

@@ -88,3 +88,30 @@ def test_setups_and_people_that_cannot_be_are_refused() -> None:
         gather(crowd(3), Setup(users_n=0))
     with pytest.raises(DataError, match="same id"):
         gather([crowd(1)[0], crowd(1)[0]])
+
+
+def test_with_newest_only_the_latest_records_may_be_learnt_and_the_same_are_asked_for() -> None:
+    whole, cut = gather(crowd(6)), gather(crowd(6), Setup(newest=2))
+    assert [len(person.user.records) for person in cut.people] == [2] * 6
+    for one, other in zip(whole.people, cut.people, strict=True):
+        assert other.targets == one.targets and list(other.user.records) == list(one.user.records)[-2:]
+
+
+def test_with_least_people_of_short_histories_are_left_out_and_counted() -> None:
+    long = User("long", History(Record("", f"part {t}", float(t)) for t in range(40)))
+    cohort = gather([*crowd(4), long], Setup(least=20))
+    assert [user.id for user in cohort.users] == ["long"] and cohort.counts.short == 4
+
+
+def test_newcomers_are_compared_and_only_the_others_teach_together() -> None:
+    cohort = gather(crowd(12), Setup(newcomers=0.25))
+    taught, new = {user.id for user in cohort.teachers}, {user.id for user in cohort.users}
+    assert len(new) == 3 and len(taught) == 9 and not taught & new and cohort.counts.teachers == 9
+    assert all(person.other is not None and person.other < 3 for person in cohort.people)
+    assert gather(crowd(4)).teachers == gather(crowd(4)).users
+
+
+@pytest.mark.parametrize("setup", [Setup(newest=0), Setup(newcomers=1.0), Setup(newcomers=-0.1)])
+def test_a_setup_that_cannot_be_is_refused_with_its_values(setup: Setup) -> None:
+    with pytest.raises(DataError, match="newest is a number of records, 1 or more, and newcomers a share below 1"):
+        gather(crowd(4), setup)

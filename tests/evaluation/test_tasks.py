@@ -38,6 +38,16 @@ def test_bits_decide_where_the_model_gives_them_and_rouge_elsewhere() -> None:
     assert task("movielens").deciding(()) == task("movielens").deciding({"logprobs"}) == "mae"
 
 
+def test_what_stands_in_for_lamp_answers_to_the_benchmarks_words_too() -> None:
+    for other, name in (
+        ("popquorn-rating", "popquorn_offence"),
+        ("popquorn_rewrite", "popquorn_emails"),
+        ("movielens_rating", "movielens"),
+    ):
+        assert task(other) is TASKS[name]
+    assert task("acl_authorship").deciding({"logprobs"}) == "accuracy"
+
+
 def test_an_own_file_becomes_a_task_and_the_kind_can_be_named(tmp_path: Path) -> None:
     path = tmp_path / "own.jsonl"
     path.write_text("\n".join(json.dumps({"user": "a", "answer": i % 3, "time": i}) for i in range(9)) + "\nbroken\n")

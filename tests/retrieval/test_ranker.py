@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from idiolect.errors import RequestError
 from idiolect.retrieval import BM25, RANKERS, Fusion, Random, Recency
-from idiolect.retrieval.ranker import later_first
+from idiolect.retrieval.ranker import first_of, later_first
 from idiolect.types import Record
 
 RECORDS = [Record("", f"text {i}", float(i // 2)) for i in range(6)]
@@ -58,3 +60,9 @@ def test_random_draws_every_record_about_equally_often():
     ranker = Random(RECORDS)
     firsts = [ranker.search(f"query {i}", 1)[0] for i in range(1200)]
     assert all(120 < firsts.count(record) < 280 for record in RECORDS)
+
+
+@given(st.lists(st.integers(-3, 3), min_size=1, max_size=40), st.integers(1, 45))
+def test_the_first_few_are_those_of_the_whole_order(values, k):
+    scores = np.array(values, dtype=np.float64)
+    assert first_of(scores, k).tolist() == later_first(scores)[:k].tolist()
