@@ -92,3 +92,8 @@ def test_listing_the_methods_imports_none_of_them():
 
 def test_the_page_of_methods_is_up_to_date():
     assert PAGE.read_text(encoding="utf-8") == page(), "run `make docs`"
+
+
+def test_no_setting_has_a_name_that_states_are_kept_under():
+    """A state lies under its method's settings and "model", the model that it was learnt with."""
+    assert not [row.name for row in catalogue.ROWS if "model" in catalogue.load(row.name).config]

@@ -17,7 +17,7 @@ from idiolect.cli import options, show
 from idiolect.cli.opening import named, open_method, open_model, open_users, writing
 from idiolect.errors import StoreError
 from idiolect.method import Method
-from idiolect.types import Record, User
+from idiolect.types import Record, State, User
 from idiolect.types import ask as asking
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ def ask(
         with opened(store, must_exist=True) as kept:
             person = named(user, [kept.user(known) for known in kept.users() if known == user] or [User(known) for known in kept.users()])
             latest = fitted(kept, user, method, model)
-            reply = assistant_of(kept, latest, open_model(model or latest.config["model"])).replies([user], [asked])[0]
+            assistant = assistant_of(kept, latest, open_model(model or latest.config["model"]))
+            reply = assistant.replies([user], [asked])[0]
     else:
         assistant, person = learnt(user, open_users(history), method or "rag", model or "tiny")
         reply = assistant.replies([user], [asked])[0]
@@ -58,7 +59,7 @@ def ask(
         show.as_json(asdict(reply))
         return
     show.say(reply.text)
-    _reasons(reply.because, person.records)
+    _reasons(reply.because, person.records, assistant.states.get(user, State()))
 
 
 def export(
@@ -147,10 +148,10 @@ def assistant_of(kept: Store, latest: Provenance, lm: LM) -> Assistant:
     return Assistant(lm, made, Kept(kept, latest.method, latest.config))
 
 
-def _reasons(because: Sequence[str], records: Sequence[Record]) -> None:
-    """Why this answer: the person's own words where a record bent it."""
-    known = {f"record:{record.id}": record for record in records}
+def _reasons(because: Sequence[str], records: Sequence[Record], state: State) -> None:
+    """Why this answer: the person's own words where a record bent it, and what is known of them where a fact did."""
+    known = {f"record:{record.id}": record.answer for record in records}
+    known |= {f"fact:{fact.id}": fact.text for part in (state, *state.parts) for fact in part.facts}
     show.note("\nMade of:" if because else "\nMade of nothing personal.")
-    for reason in because:
-        record = known.get(reason)
-        show.note(f"  {reason}" + (f"  {record.answer!r}" if record else ""))
+    for reason in dict.fromkeys(because):
+        show.note(f"  {reason}" + (f"  {known[reason]!r}" if reason in known else ""))

@@ -5,7 +5,7 @@ arXiv:2501.13956 (facts that are ended, not overwritten), and Zhong, Guo, Gao, Y
 Models with Long-Term Memory. AAAI 2024, arXiv:2305.10250 (decay, which use slows down).
 
 Departs from the papers: facts are read by rules from the person's own words, so that what is observed is known at once and no
-model is asked (with `model=True` one is, when a person is enrolled or updated, and believed where it can be checked); they lie
+model is asked (with `reader="model"` one is, when a person is enrolled or updated, and believed where it can be checked); they lie
 in one list with keys in place of a graph; what a person orders not to be told is not; a record all of whose facts are over is
 not quoted.
 """
@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from idiolect.facts.extract import by_model, by_rules
 from idiolect.facts.keep import FORBIDDEN, PINNED, Policy, current, folded, forget_sources, kept, remember
@@ -45,7 +45,7 @@ class LongTerm(Method):
     recent: int = 2
     window: float = 6 * 3600.0
     ranker: str = "bm25"
-    model: bool = False
+    reader: Literal["rules", "model"] = "rules"
     most: int = 500
     half_life: float | None = None
     forbid: tuple[str, ...] = ()
@@ -72,7 +72,7 @@ class LongTerm(Method):
         return build(request, [told(always, WISHES), told(near), quoted(others), quoted(last, RECENT)], lm, self.budget)
 
     def _enrolled(self, records: History, lm: LM) -> State:
-        found = by_model(records, lm) if self.model else None
+        found = by_model(records, lm) if self.reader == "model" else None
         facts = remember((), [*_read(records), *(found.facts if found else ())])
         return self._kept(records, facts, found.bad if found else 0)
 

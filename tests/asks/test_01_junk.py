@@ -65,7 +65,7 @@ def test_ask_1_what_was_recalled_is_not_extracted_again_however_often_it_goes_ro
 
 def test_ask_1_a_model_that_invents_a_profile_adds_nothing_and_is_counted():
     invented = [{"text": "John Doe is a Google engineer", "kind": "fact", "key": "work", "source": 1}] * 3
-    who = assistant(method=LongTerm(model=True), lm=ScriptedLM([json.dumps(invented)]))
+    who = assistant(method=LongTerm(reader="model"), lm=ScriptedLM([json.dumps(invented)]))
     who.observe("ann", said("I bake bread."))
     state = who.update("ann")
     assert state.facts == () and state.numbers == {"bad": 3}

@@ -9,7 +9,7 @@ from tests.asks.lives import assistant, database, said, silent, told
 
 
 def test_ask_9_a_record_is_on_the_disk_and_told_at_once_and_no_model_is_asked(tmp_path):
-    for number, method in enumerate((RAG(), LongTerm(), LongTerm(model=True))):
+    for number, method in enumerate((RAG(), LongTerm(), LongTerm(reader="model"))):
         with Store(database(tmp_path / str(number))) as store:
             who = assistant(store, method, silent())
             for hour in range(5):
@@ -27,7 +27,7 @@ def test_ask_9_a_raw_record_is_searchable_before_it_has_a_vector(tmp_path):
 
 def test_ask_9_extraction_by_a_model_comes_later_and_in_batches():
     lm = ScriptedLM(lambda request: "[]")
-    who = assistant(method=LongTerm(model=True), lm=lm)
+    who = assistant(method=LongTerm(reader="model"), lm=lm)
     who.observe("ann", *(said(f"note {n} of mine", n) for n in range(40)))
     assert lm.requests == []
     who.update("ann")

@@ -35,7 +35,7 @@ def test_ask_10_what_each_person_costs_is_counted_and_lasts(tmp_path):
 
 def test_ask_10_learning_is_charged_to_the_person_it_is_for():
     lm = Budgeted(ScriptedLM(lambda request: "[]"))
-    who = assistant(method=LongTerm(model=True), lm=lm)
+    who = assistant(method=LongTerm(reader="model"), lm=lm)
     who.observe("ann", *(said(f"note {n}", n) for n in range(40)))
     with lm.paid_by("ann"):
         who.update("ann")

@@ -25,7 +25,7 @@ BROKEN = (
 
 @pytest.mark.parametrize("reply", BROKEN)
 def test_ask_13_whatever_the_model_replies_the_rules_facts_are_there_and_nothing_false(reply):
-    who = assistant(method=LongTerm(model=True), lm=ScriptedLM([reply]))
+    who = assistant(method=LongTerm(reader="model"), lm=ScriptedLM([reply]))
     who.observe("ann", *LIFE)
     who.update("ann")
     assert [fact.text for fact in current(facts(who))] == ["I live in Ghent"]
@@ -33,7 +33,7 @@ def test_ask_13_whatever_the_model_replies_the_rules_facts_are_there_and_nothing
 
 def test_ask_13_json_with_a_fence_a_comma_too_many_and_talk_around_it_is_read():
     reply = 'Of course:\n```json\n[{"text": "went down to the river with the children", "source": 2,},]\n```\nAnything else?'
-    who = assistant(method=LongTerm(model=True), lm=ScriptedLM([reply]))
+    who = assistant(method=LongTerm(reader="model"), lm=ScriptedLM([reply]))
     who.observe("ann", *LIFE)
     who.update("ann")
     assert "went down to the river with the children" in {fact.text for fact in facts(who)}

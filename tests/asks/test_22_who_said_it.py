@@ -23,7 +23,7 @@ def test_ask_22_what_the_assistant_asked_drafted_or_answered_is_no_fact():
 
 def test_ask_22_neither_is_it_shown_to_a_model_that_extracts():
     lm = ScriptedLM(lambda request: "[]")
-    who = assistant(method=LongTerm(model=True), lm=lm)
+    who = assistant(method=LongTerm(reader="model"), lm=lm)
     who.observe("ann", said("I bake bread.", prompt=CLAIM), said("No.", 1, kind="correction", other=CLAIM))
     who.update("ann")
     assert "bake bread" in lm.requests[0].question and "Rome" not in lm.requests[0].question

@@ -45,7 +45,7 @@ def test_ask_27_a_change_is_understood_in_the_language_it_is_told_in_and_across_
 
 def test_ask_27_a_models_translation_is_not_what_the_person_said():
     reply = [{"text": "The person feeds the herons", "source": 1}, {"text": "nourrit les hérons", "source": 1}]
-    who = assistant(method=LongTerm(model=True), lm=ScriptedLM([json.dumps(reply)]))
+    who = assistant(method=LongTerm(reader="model"), lm=ScriptedLM([json.dumps(reply)]))
     who.observe("ann", said("Ma voisine nourrit les hérons du fleuve."))
     who.update("ann")
     assert [fact.text for fact in facts(who)] == ["nourrit les hérons"]

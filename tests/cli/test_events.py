@@ -1,6 +1,7 @@
 """What happens with a person is kept, told to the next answer, put right and forgotten, from the command line."""
 
 import json
+import re
 
 import pytest
 
@@ -28,6 +29,16 @@ def test_the_next_answer_is_made_of_what_was_observed(run, learnt):
     assert made["changed"] == ["records"] and made["method"] == "rag"
     answer = json.loads(run("ask", "ann", "What did you eat?", "--store", learnt, "--max-tokens", 4, "--json").out)
     assert f"record:{made['record']}" in answer["because"]
+
+
+def test_facts_that_bent_an_answer_are_shown_in_words(run, small, history, columns, tmp_path):
+    place = tmp_path / "p.db"
+    assert run("fit", history, *columns, "--method", "long_term", "--model", small, "--store", place).code == 0
+    observed(run, place, "I live in Ghent.", "--question", "Where are you?")
+    said = run("ask", "ann", "Where do I live?", "--store", place, "--max-tokens", 4)
+    assert said.code == 0 and re.search(r"fact:\w+  'I live in Ghent'", said.err)
+    reasons = [line.strip() for line in said.err.splitlines() if line.startswith("  ")]
+    assert len(reasons) == len(set(reasons))
 
 
 def test_what_the_method_does_not_read_is_kept_and_said_so(run, learnt):

@@ -80,7 +80,7 @@ def test_no_record_is_quoted_twice():
 
 
 def test_what_is_observed_is_told_at_once_and_without_a_model():
-    assistant = Assistant(ScriptedLM([]), LongTerm(model=True))
+    assistant = Assistant(ScriptedLM([]), LongTerm(reader="model"))
     assistant.observe("ann", *ANN.records)
     assistant.observe("ann", Record("", "No, I like rum.", 9 * DAY, "late", "correction", "You like tea."))
     told = assistant.personalize(["ann"], [ask("Rum or tea?")])[0]
@@ -109,7 +109,7 @@ def test_facts_of_a_record_that_is_gone_go_with_the_next_record():
 
 def test_a_model_adds_what_rules_miss_and_its_nonsense_is_counted():
     reply = json.dumps([{"text": "stood by the river", "key": "place", "source": 5}, {"text": "owns a yacht in Monaco", "source": 5}])
-    state = LongTerm(model=True).enroll([ANN], ScriptedLM([reply]))[0]
+    state = LongTerm(reader="model").enroll([ANN], ScriptedLM([reply]))[0]
     texts = {fact.text for fact in state.facts}
     assert "stood by the river" in texts and "I like green tea" in texts and "owns a yacht in Monaco" not in texts
     assert state.numbers == {"bad": 1}
