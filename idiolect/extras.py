@@ -17,6 +17,7 @@ EXTRA = {  # library -> the extra of pyproject.toml that brings it
     "pyarrow": "data",
     "ray": "scale",
     "rouge_score": "bench",
+    "nltk": "bench",
     "sklearn": "bench",
     "matplotlib": "bench",
 }
