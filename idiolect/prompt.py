@@ -59,13 +59,15 @@ def build(request: Request, sections: Sequence[Section], lm: LM, budget: int | N
     told: list[list[Piece]] = [[] for _ in sections]
     missing: list[str] = []
     turns = list(_by_turns(sections))
+    last = {place: number for number, (_, place, _) in enumerate(turns, start=1)}
     tight = left is not None and sum(_cost(lm, sections[place], piece, not piece_turn) for piece_turn, place, piece in turns) > left
     for number, (_, place, piece) in enumerate(turns, start=1):
         if left is None:
             told[place].append(piece)
             continue
         cost = _cost(lm, sections[place], piece, not told[place])
-        room = left // 2 if piece.open and tight and number < len(turns) else left
+        others_wait = any(end > number for other, end in last.items() if other != place)
+        room = left // 2 if piece.open and tight and others_wait else left
         if cost > room:
             missing += [f"left out:{source}, {cost} tokens, of {room} that were left" for source in piece.because]
             if not piece.open or room < LEAST:

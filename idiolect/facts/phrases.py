@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 _ADVERBS = (
     "really|also|just|currently|now|still|always|truly|absolutely|mostly|usually|recently|do|actually|personally|quite|very much|both|"
-    "even|only|have|never|temporarily|"
+    "even|only|have|never|temporarily|strongly|greatly|deeply|strictly|firmly|particularly|generally|adamantly|passionately|"
     "jetzt|nun|noch|auch|sehr|wirklich|gerade|seit|immer|total|überhaupt|eigentlich|besonders|mittlerweile|inzwischen|momentan|derzeit|"
     "maintenant|vraiment|aussi|encore|toujours|beaucoup|bien|actuellement|tellement|surtout|désormais|"
     "ahora|también|siempre|mucho|todavía|aún|realmente|actualmente|más|adesso|ora|anche|sempre|molto|ancora|davvero|tanto|attualmente|"
@@ -22,6 +22,10 @@ _AM = r"i(?:'?m| am)"
 _KIN_EN = (
     "wife|husband|partner|girlfriend|boyfriend|son|daughter|brother|sister|mother|father|mom|mum|dad|child|kid|baby|dog|cat|horse|bird|"
     "parrot|rabbit|hamster|puppy|kitten"
+)
+_FEELING = (  # what somebody has for, or against, something
+    r"i have (?:an? |no )?(?:(?:strong|deep|great|intense|severe|particular|real|huge) )?"
+    r"(?:dislike|aversion|distaste|preference|love|passion|fondness|hatred|interest|fear|phobia)"
 )
 _NAMED = r"(?P<what>[^\W\d_][\w'’-]*(?: (?-i:[A-ZÀ-Þ])[\w'’-]*){0,2})$"
 _CALLED = r"(?P<what>(?-i:[A-ZÀ-Þ])[\w'’-]*)(?: instead| please| bitte| from now on)?$"
@@ -51,9 +55,15 @@ ended diet:{{}} {_AM} (?:no longer|not)~ (?:an? )?(?:strict )?(?P<what>vegan|veg
 fact diet {_AM}~ (?:an? )?(?:strict )?(?:vegan|vegetarian|pescatarian|gluten.free|lactose.intolerant|co?eliac|kosher|diabetic)
 preference eats:{{}} i~ (?:don'?t|do not|can'?t|no longer|stopped)~ (?:eat(?:ing)?|drink(?:ing)?) %
 fact allergy:{{}} {_AM}~ (?:not |no longer )?allergic to %
+fact allergy:{{}} i have an? (?:severe |mild |serious |bad )?(?P<what>[\w -]{{3,40}}?) (?:allergy|intolerance)$
+fact diet:{{}} i~ (?:follow|adhere to|keep to|stick to) an? (?:strict )?(?P<what>[\w -]{{3,30}}?) diet\b
 preference likes:{{}} i~ (?:like|love|enjoy|adore|prefer|hate|dislike|detest|loathe|despise)~ %
 preference likes:{{}} i~ (?:can'?t stand|don'?t|do not|no longer|used to|stopped)~ (?:like|love|enjoy|liking|loving|enjoying|care for)~ %
-preference likes:{{}} i can'?t stand %
+preference likes:{{}} i~ can(?:'?t|not) (?:stand|bear) %
+preference likes:{{}} {_FEELING} (?:for|of|to|towards?|against|in) %
+preference likes:{{}} {_AM}~ not interested in %
+preference avoids:{{}} i~ (?:avoid|refuse|steer clear of|stay away from) %
+preference only:{{}} i (?:only|exclusively|strictly) (?:use|eat|drink|wear|read|listen|watch|buy|play|stay|consume|shop|cook|follow)\b %
 preference likes:{{}} {_AM}~ (?:not )?~(?:into|fond of|(?:an? )?(?:big |huge |great )?fan of|crazy about|tired of) %
 preference favourite:{{}} my~ favou?rite (?P<what>[\w -]{{3,30}}?) (?:is|are|'s) .
 fact has:{{}} i(?:'ve got| have| got| own)~ (?:an?|one|two|three|four|five|no|\d+) (?:[\w-]+ ){{0,2}}(?P<what>{_KIN_EN}|children)(?:e?s)?\b

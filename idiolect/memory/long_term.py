@@ -107,9 +107,13 @@ def _always(fact: Fact) -> bool:
 
 
 def _nearest(facts: Sequence[Fact], question: str, most: int) -> list[Fact]:
-    """The facts that share words with the question, best first, and then the latest."""
-    texts = [Record("", fact.text, fact.since, str(place)) for place, fact in enumerate(facts)]
-    return [facts[int(one.id)] for one in BM25(texts).search(question, most)]
+    """The facts that share words with the question, best first; then what the person prefers, the latest first; then the latest.
+
+    What somebody cannot stand seldom shares a word with the question that it should decide.
+    """
+    tried = sorted(facts, key=lambda fact: fact.kind == "preference")  # of equal scores the last comes first
+    texts = [Record("", fact.text, fact.since, str(place)) for place, fact in enumerate(tried)]
+    return [tried[int(one.id)] for one in BM25(texts).search(question, most)]
 
 
 def _over(facts: Iterable[Fact]) -> set[str]:

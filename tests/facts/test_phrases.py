@@ -28,6 +28,15 @@ en | I don't eat eggs | preference | eats:eggs
 en | I'm allergic to peanuts | fact | allergy:peanuts
 en | I really love dark chocolate | preference | likes:dark chocolate
 en | I can't stand opera | preference | likes:opera
+en | I strongly dislike musicals | preference | likes:musicals
+en | I have a strong aversion to perfume | preference | likes:perfume
+en | I have no interest in golf | preference | likes:golf
+en | I cannot stand opera | preference | likes:opera
+en | I avoid crowded places | preference | avoids:crowded places
+en | I refuse to fly | preference | avoids:fly
+en | I only eat organic food | preference | only:organic food
+en | I have a severe peanut allergy | fact | allergy:peanut
+en | I follow a strict ketogenic diet | fact | diet:ketogenic
 en | I used to like opera | preference | likes:opera
 en | I'm a big fan of jazz | preference | likes:jazz
 en | My favourite colour is green | preference | favourite:colour

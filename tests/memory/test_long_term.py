@@ -143,3 +143,11 @@ def test_ratings_and_choices_are_kept_and_teach_no_facts():
     state = LongTerm().enroll([User("ann", History([rating, choice]))], ScriptedLM())[0]
     assert state.facts == () and len(state.records) == 2
     assert LongTerm().personalize(state, ask("Where?"), ScriptedLM()) == ask("Where?")
+
+
+def test_what_somebody_cannot_stand_is_told_where_no_fact_shares_a_word_with_the_question():
+    said = ["I can't stand jazz.", *(f"I work at the bakery number {n}." for n in range(3)), "I live in Ghent."]
+    ann = User("ann", [Record("", text, float(time)) for time, text in enumerate(said)])
+    method = LongTerm(facts=1, k=0, recent=0)
+    bent = method.personalize(method.enroll([ann], ScriptedLM())[0], ask("Which record shall we buy?"), ScriptedLM())
+    assert "jazz" in bent.messages[0].content and "Ghent" not in bent.messages[0].content
