@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from idiolect.models.lm import LM
+from idiolect.models.lm import BYTES_A_TOKEN, LM
 from idiolect.retrieval import rank
 from idiolect.types import Record, Request
 from idiolect.wording import QUOTED, quote_one
 
-BYTES_A_TOKEN = 4  # of English, for a model that does not say how it counts
 MARGIN = 16  # tokens a chat template may put around a message
 LEAST = 8  # tokens: a clipped piece is not worth less
 
@@ -55,17 +54,26 @@ def build(request: Request, sections: Sequence[Section], lm: LM, budget: int | N
     all of it fits, a piece that may be clipped takes half of what is left at most. What did not fit is named in the reasons:
     "left out:record:<id>, 31 tokens, of 12 that were left".
     """
-    left = _room(request, lm) if budget is None else budget
+    room = _room(request, lm) if budget is None else budget
+    told, missing = ([list(section.pieces) for section in sections], []) if room is None else _fitted(sections, lm, room)
+    for section, pieces in zip(sections, told, strict=True):
+        pieces.sort(key=lambda piece: piece.time)
+        text = section.join.join(filter(None, [section.heading, *(piece.text for piece in pieces)])) if pieces else ""
+        request = request.told(text, because=[source for piece in pieces for source in piece.because])
+    return replace(request, because=(*request.because, *missing))
+
+
+def _fitted(sections: Sequence[Section], lm: LM, left: int) -> tuple[list[list[Piece]], list[str]]:
+    """The pieces of each section that `left` tokens hold, and why the others are left out. Each text is counted once."""
+    turns = list(_by_turns(sections))
+    last = {place: number for number, (place, _) in enumerate(turns, start=1)}
+    heads = [count(lm, section.heading + section.join) if section.heading else 0 for section in sections]
+    bare = [count(lm, piece.text + sections[place].join) for place, piece in turns]
+    tight = sum(bare) + sum(heads[place] for place in last) > left
     told: list[list[Piece]] = [[] for _ in sections]
     missing: list[str] = []
-    turns = list(_by_turns(sections))
-    last = {place: number for number, (_, place, _) in enumerate(turns, start=1)}
-    tight = left is not None and sum(_cost(lm, sections[place], piece, not piece_turn) for piece_turn, place, piece in turns) > left
-    for number, (_, place, piece) in enumerate(turns, start=1):
-        if left is None:
-            told[place].append(piece)
-            continue
-        cost = _cost(lm, sections[place], piece, not told[place])
+    for number, ((place, piece), cost) in enumerate(zip(turns, bare, strict=True), start=1):
+        cost += 0 if told[place] else heads[place]
         others_wait = any(end > number for other, end in last.items() if other != place)
         room = left // 2 if piece.open and tight and others_wait else left
         if cost > room:
@@ -75,11 +83,7 @@ def build(request: Request, sections: Sequence[Section], lm: LM, budget: int | N
             piece, cost = replace(piece, text=clipped(piece.text, room, lm)), room
         told[place].append(piece)
         left -= cost
-    for section, pieces in zip(sections, told, strict=True):
-        pieces.sort(key=lambda piece: piece.time)
-        text = section.join.join(filter(None, [section.heading, *(piece.text for piece in pieces)])) if pieces else ""
-        request = request.told(text, because=[source for piece in pieces for source in piece.because])
-    return replace(request, because=(*request.because, *missing))
+    return told, missing
 
 
 def quoting(request: Request, records: Sequence[Record], k: int, lm: LM, ranker: str = "bm25") -> Request:
@@ -113,14 +117,8 @@ def _room(request: Request, lm: LM) -> int | None:
     return max(0, int(window) - asked - request.sampling.max_tokens - prefix - MARGIN)
 
 
-def _by_turns(sections: Sequence[Section]) -> Iterator[tuple[int, int, Piece]]:
-    """All pieces, each after its turn and the place of its section: everybody's first, everybody's second, and so on."""
+def _by_turns(sections: Sequence[Section]) -> Iterator[tuple[int, Piece]]:
+    """All pieces, each after the place of its section: everybody's first, everybody's second, and so on."""
     turns = max((len(section.pieces) for section in sections), default=0)
     for turn in range(turns):
-        yield from ((turn, place, section.pieces[turn]) for place, section in enumerate(sections) if turn < len(section.pieces))
-
-
-def _cost(lm: LM, section: Section, piece: Piece, first: bool) -> int:
-    """Tokens of a piece, with what joins it, and the heading where it is the first."""
-    heading = count(lm, section.heading + section.join) if first and section.heading else 0
-    return count(lm, piece.text + section.join) + heading
+        yield from ((place, section.pieces[turn]) for place, section in enumerate(sections) if turn < len(section.pieces))

@@ -299,6 +299,12 @@ class Reply:
     dropped_tokens: int = 0  # cut from the context because the model's window is smaller
     calls: int = 1
 
+    def chosen_of(self, replies: Iterable[Reply]) -> Reply:
+        """This reply at the cost of all of `replies`: of those that were asked for to choose it."""
+        asked = list(replies)
+        prompt_tokens, tokens = sum(one.prompt_tokens for one in asked), sum(one.tokens for one in asked)
+        return replace(self, prompt_tokens=prompt_tokens, tokens=tokens, calls=sum(one.calls for one in asked))
+
 
 @dataclass(frozen=True, slots=True)
 class Score:

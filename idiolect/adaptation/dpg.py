@@ -10,7 +10,6 @@ taught with the scores of strictly earlier texts. The hypernetwork's form is our
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,6 +28,7 @@ from idiolect.training.encoder import drawn, restored, teach
 from idiolect.training.hypernetwork import Hypernetwork, shapes
 from idiolect.training.lessons import Lesson
 from idiolect.training.loop import Plan, local
+from idiolect.training.pairs import few
 from idiolect.training.style_axes import AXES, measured
 from idiolect.types import Floats, History, Record, Request, State, User, ask
 from idiolect.wording import quote
@@ -56,10 +56,9 @@ class DPG(Method):
 
     def fit(self, users: Sequence[User], lm: LM) -> None:
         model = local(lm, "DPG")
-        everyone = [(user, record) for user in users for record in user.records.newest(self.newest)]
-        few = random.Random(self.seed).sample(everyone, self.shared_pairs) if len(everyone) > self.shared_pairs else everyone
+        chosen = few(users, self.newest, self.shared_pairs, self.seed)
         plan = Plan(lr=self.lr, epochs=self.epochs, batch=16, seed=self.seed)
-        self.shared = State(arrays=teach(model, self._network(model), [self._lesson(user, record) for user, record in few], plan))
+        self.shared = State(arrays=teach(model, self._network(model), [self._lesson(users[who], record) for who, record in chosen], plan))
 
     def enroll(self, users: Sequence[User], lm: LM) -> list[State]:
         return [State(numbers=self._scores(user.records), records=user.records) for user in users]

@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from idiolect.method import Method
 from idiolect.models.lm import LM
 from idiolect.models.local import LocalLM
-from idiolect.training.encoder import Block, Network, drawn, restored, teach
-from idiolect.training.lessons import Course, last_vectors, lessons
-from idiolect.training.loop import Plan, local
+from idiolect.training.encoder import Block, Network, as_prefixes, drawn, taught
+from idiolect.training.lessons import Course
+from idiolect.training.loop import local
 from idiolect.types import Prefix, Request, State, User
 
 
@@ -63,20 +63,18 @@ class PERSOMA(Method):
 
     def fit(self, users: Sequence[User], lm: LM) -> None:
         model = local(lm, "PERSOMA")
-        course = Course(0, self.newest, self.shared_pairs, self.items, depth=self.depth, seed=self.seed)
-        plan = Plan(lr=self.lr, epochs=self.epochs, batch=16, seed=self.seed)
-        self.shared = State(arrays=teach(model, self._network(model), lessons(model, users, course), plan))
+        self.shared = taught(model, users, self._network(model), self._course, self.lr, self.epochs)
 
     def enroll(self, users: Sequence[User], lm: LM) -> list[State]:
         model = local(lm, "PERSOMA")
-        if not self.shared.arrays:
-            return [State() for _ in users]
-        network = restored(self._network(model), self.shared.arrays)
-        prefixes = network(*network.told(last_vectors(model, users, self.items, self.depth)))
-        return [State(arrays={"prefix": own.numpy()}) for own in prefixes]
+        return as_prefixes(model, users, self._network(model), self.shared, self._course)
 
     def personalize(self, state: State, request: Request, lm: LM) -> Request:
         return request.bent(prefix=Prefix(state.arrays["prefix"], "persoma")) if state.arrays else request
+
+    @property
+    def _course(self) -> Course:
+        return Course(0, self.newest, self.shared_pairs, self.items, depth=self.depth, seed=self.seed)
 
     def _network(self, lm: LocalLM) -> Resampler:
         return drawn(partial(Resampler, lm.width, self.inner, self.length, lm.embedding_norm), self.seed)

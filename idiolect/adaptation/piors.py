@@ -14,7 +14,6 @@ missing is vetoed and said plainly. At use the question stands as it was asked a
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple
@@ -24,6 +23,7 @@ from idiolect.method import Method
 from idiolect.models.lm import LM
 from idiolect.training.known import Known, known
 from idiolect.training.loop import Pair, Plan
+from idiolect.training.pairs import few
 from idiolect.training.roles import EXAMPLES, FACTS, QUESTION, Asking, Chosen, Flow, OwnWords, Plain, Worded, next_action
 from idiolect.training.sft import sft
 from idiolect.training.simulation import ANSWER, Action, Cast, Dialogue, Scene, drawn, lessons, simulate
@@ -89,10 +89,9 @@ class PIORS(Method):
 
     def simulated(self, users: Sequence[User], lm: LM) -> list[Lesson]:
         """A dialogue for each record that is drawn. Raises MethodError for speakers and supervisors that are not there."""
-        everyone = [(user, record) for user in users for record in user.records.newest(self.newest)]
-        few = random.Random(self.seed).sample(everyone, self.dialogues) if len(everyone) > self.dialogues else everyone
-        had = [self._known(user.records.before(record), record.prompt) for user, record in few]
-        scenes = [_scene(record, one, traits) for (_, record), one, traits in zip(few, had, self._traits(len(few)), strict=True)]
+        chosen = few(users, self.newest, self.dialogues, self.seed)
+        had = [self._known(users[who].records.before(record), record.prompt) for who, record in chosen]
+        scenes = [_scene(record, one, traits) for (_, record), one, traits in zip(chosen, had, self._traits(len(chosen)), strict=True)]
         return [Lesson(*one) for one in zip(had, simulate(scenes, self._cast(lm), self.rounds), strict=True)]
 
     def _traits(self, count: int) -> list[dict[str, str]]:

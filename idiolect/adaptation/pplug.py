@@ -19,9 +19,9 @@ from idiolect.models.lm import LM
 from idiolect.models.local import LocalLM
 from idiolect.prompt import quoting
 from idiolect.training.embeddings import of_question
-from idiolect.training.encoder import Network, drawn, restored, teach
-from idiolect.training.lessons import Course, last_vectors, lessons
-from idiolect.training.loop import Plan, local
+from idiolect.training.encoder import Network, drawn, restored, taught
+from idiolect.training.lessons import Course, last_vectors
+from idiolect.training.loop import local
 from idiolect.types import Prefix, Request, State, User
 
 
@@ -66,8 +66,7 @@ class PPlug(Method):
     def fit(self, users: Sequence[User], lm: LM) -> None:
         model = local(lm, "PPlug")
         course = Course(self.k, self.newest, self.shared_pairs, self.items, depth=self.depth, seed=self.seed)
-        plan = Plan(lr=self.lr, epochs=self.epochs, batch=16, seed=self.seed)
-        self.shared = State(arrays=teach(model, self._network(model), lessons(model, users, course), plan))
+        self.shared = taught(model, users, self._network(model), course, self.lr, self.epochs)
 
     def enroll(self, users: Sequence[User], lm: LM) -> list[State]:
         vectors = last_vectors(local(lm, "PPlug"), users, self.items, self.depth)

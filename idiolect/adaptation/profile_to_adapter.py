@@ -18,10 +18,10 @@ from idiolect.method import Method
 from idiolect.models.lm import LM
 from idiolect.models.local import LocalLM
 from idiolect.prompt import quoting
-from idiolect.training.encoder import drawn, restored, teach
+from idiolect.training.encoder import drawn, restored, taught
 from idiolect.training.hypernetwork import Hypernetwork, shapes
-from idiolect.training.lessons import Course, last_vectors, lessons
-from idiolect.training.loop import Plan, local
+from idiolect.training.lessons import Course, last_vectors
+from idiolect.training.loop import local
 from idiolect.types import Adapter, Floats, Request, State, User
 
 
@@ -45,8 +45,7 @@ class ProfileToAdapter(Method):
     def fit(self, users: Sequence[User], lm: LM) -> None:
         model = local(lm, "ProfileToAdapter")
         course = Course(self.k, self.newest, self.shared_pairs, self.items, depth=self.depth, seed=self.seed)
-        plan = Plan(lr=self.lr, epochs=self.epochs, batch=16, seed=self.seed)
-        self.shared = State(arrays=teach(model, self._network(model), lessons(model, users, course), plan))
+        self.shared = taught(model, users, self._network(model), course, self.lr, self.epochs)
 
     def enroll(self, users: Sequence[User], lm: LM) -> list[State]:
         model = local(lm, "ProfileToAdapter")

@@ -13,7 +13,7 @@ released code: one measure of a right answer serves both scorers, where theirs s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -65,8 +65,7 @@ class HYDRA(Method):
         replies = lm.generate(self._several(told))
         seen = np.stack([features(request.question, reply.text) for reply in replies])
         best = replies[int(scores(self._learnt("choose")["base"], state.arrays["choose"], seen).argmax())]
-        total = {name: sum(getattr(reply, name) for reply in replies) for name in ("prompt_tokens", "tokens", "calls")}
-        return replace(best, **total)
+        return best.chosen_of(replies)
 
     def _several(self, told: Request) -> list[Request]:
         seeds = range(told.sampling.seed, told.sampling.seed + self.drawn)

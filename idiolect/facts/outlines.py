@@ -97,10 +97,8 @@ def portrait(records: Sequence[Record]) -> str:
 
 
 def near(records: History, question: str, k: int, by: str = "bm25") -> list[Record]:
-    """The `k` records nearest to a question, best first; the ranker is made once for a history."""
-    if not k:
-        return []
-    return records.made(("rank", by), lambda own: rank(own, by)).search(question, k)
+    """The `k` records nearest to a question, best first; for none, no ranker is made."""
+    return rank(records, by).search(question, k) if k else []
 
 
 def _telling(word: str) -> bool:

@@ -11,11 +11,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, Protocol
 
 from idiolect.errors import BudgetError
-from idiolect.models.lm import LM
+from idiolect.models.lm import BYTES_A_TOKEN, LM
 from idiolect.models.metered import Meter, Metered
 from idiolect.types import Reply, Request, Score
 
-BYTES_A_TOKEN = 4  # of a stream, whose tokens nobody tells
 DAY = 86400
 PAYER: ContextVar[str] = ContextVar("payer", default="")
 

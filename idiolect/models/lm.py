@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 from idiolect.errors import ModelError
 from idiolect.types import Reply, Request, Score
 
+BYTES_A_TOKEN = 4  # of English: an estimate, where a model does not say how it counts
 # "steering" means that activations can be read and moved, "train" that the weights are within reach
 CAPABILITIES = frozenset({"logprobs", "adapters", "prefix", "steering", "memory", "guide", "train", "images"})
 

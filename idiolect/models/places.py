@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from idiolect.errors import ModelError
@@ -27,6 +27,12 @@ def sizes(module: nn.Module) -> tuple[int, int] | None:
     if isinstance(module, Conv1D):  # GPT-2's: the weight is stored (inputs, outputs)
         return int(module.weight.shape[0]), int(module.weight.shape[1])
     return None
+
+
+def outputs_first(module: Any) -> Tensor:
+    """A linear module's weight as (outputs, inputs), a view of it."""
+    weight: Tensor = module.weight.detach()
+    return weight if isinstance(module, nn.Linear) else weight.t()  # GPT-2's is stored (inputs, outputs)
 
 
 def linears(model: nn.Module) -> dict[str, tuple[int, int]]:

@@ -72,8 +72,7 @@ class RSPG(Method):
             return told[chosen(weights, self._seen(told))] if len(weights) else told[0]
         replies = lm.generate(told)
         best = chosen(weights, self._seen(told, [reply.text for reply in replies])) if len(weights) else 0
-        total = {name: sum(getattr(reply, name) for reply in replies) for name in ("prompt_tokens", "tokens", "calls")}
-        return replace(replies[best], **total)
+        return replies[best].chosen_of(replies)
 
     @property
     def _asking(self) -> Asking:

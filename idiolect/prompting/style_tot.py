@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from idiolect.method import Method
 from idiolect.models.lm import LM
@@ -63,8 +63,7 @@ class StyleToT(Method):
         asked = WHICH_ANSWER.format(question=request.question)
         votes = lm.generate(self._ballots(quote(near), asked, [reply.text for reply in replies]))
         best = replies[elected([vote.text for vote in votes], len(replies))]
-        all_ = [*replies, *votes]
-        return replace(best, **{name: sum(getattr(one, name) for one in all_) for name in ("prompt_tokens", "tokens", "calls")})
+        return best.chosen_of([*replies, *votes])
 
     def _level(self, texts: Sequence[str], accounts: dict[int, str], lm: LM) -> dict[int, str]:
         """Each person's next account, voted from several, which begin from the one before."""

@@ -125,8 +125,7 @@ class UniMSRAG(Method):
                 best, reached, now = replies[-1], objective, changed
             elif not more:
                 break
-        total = {name: sum(getattr(reply, name) for reply in replies) for name in ("prompt_tokens", "tokens", "calls")}
-        return replace(best, **total)
+        return best.chosen_of(replies)
 
     def _objective(self, answer: str, evidence: Weighed) -> float:
         """How like its evidence an answer is (mean cosine, 0 to 1), times what the evidence is worth (mean)."""

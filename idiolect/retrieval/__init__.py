@@ -17,7 +17,7 @@ def rank(records: Sequence[Record], by: str) -> Ranker:
     """The ranker of that name over these records; of a History it is made once. Raises MethodError with the names there are."""
     if by not in RANKERS:
         raise MethodError(f"no ranker is called {by!r}; there are {', '.join(RANKERS)}")
-    return records.made(("ranker", by), RANKERS[by]) if isinstance(records, History) else RANKERS[by](records)
+    return records.made(("rank", by), RANKERS[by]) if isinstance(records, History) else RANKERS[by](records)
 
 
 __all__ = ["BM25", "RANKERS", "Dense", "Fusion", "Random", "Ranker", "Recency", "fuse", "rank"]

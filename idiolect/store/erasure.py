@@ -60,7 +60,7 @@ def forget(db: Connection, files: StateFiles, user_id: str, ids: Collection[str]
     texts = {text for record in held for text in (record.id, record.prompt, record.answer, record.other)}
     for row in kept:
         with contextlib.suppress(StoreError, FileNotFoundError):  # a damaged state can be erased too
-            texts.update(states.texts(row.blob if row.file is None else states.map_file(files.path(row.file))))
+            texts.update(states.texts(_raw(row, files)))
     traces = Traces(user_id if ids is None else "", texts, chunks.bytes_of(db, key, ids))
     mine = [row.key for row in kept]
     freed = release(db, select(schema.states.c.key).where(schema.states.c.key.in_(mine)))
@@ -80,7 +80,7 @@ def parts_of(db: Connection, files: StateFiles, user_id: str) -> Iterator[tuple[
     """The rows of `shared` in which something is this person's own, each with the state that stays without it."""
     for row in db.execute(select(schema.shared)).all():
         with contextlib.suppress(StoreError, FileNotFoundError):  # of one that is damaged nobody can tell
-            raw = row.blob if row.file is None else states.map_file(files.path(row.file))
+            raw = _raw(row, files)
             if user_id in states.own_texts(raw):
                 yield row, states.without(states.load(raw), user_id)
 
@@ -118,11 +118,15 @@ def _of_others(db: Connection, files: StateFiles) -> Iterator[bytes]:
     for row in db.execute(select(state.method, state.config, state.history, state.blob, state.file)):
         yield _bytes(row.method + row.config + row.history)
         yield from blocks_of(files.path(row.file)) if row.file else [row.blob]
-    for blob, name in db.execute(select(schema.shared.c.blob, schema.shared.c.file)):
+    for kept in db.execute(select(schema.shared.c.blob, schema.shared.c.file)):
         with contextlib.suppress(StoreError, FileNotFoundError):
-            raw = blob if name is None else states.map_file(files.path(name))
-            yield from (_bytes(text) for own in states.own_texts(raw).values() for text in own)
+            yield from (_bytes(text) for own in states.own_texts(_raw(kept, files)).values() for text in own)
     yield from db.scalars(select(schema.vectors.c.data))
+
+
+def _raw(row: Any, files: StateFiles) -> Any:
+    """The bytes of the state in a row, or of the file that the row names, mapped."""
+    return row.blob if row.file is None else states.map_file(files.path(row.file))
 
 
 def _bytes(text: str) -> bytes:

@@ -16,9 +16,9 @@ from torch.func import functional_call
 from idiolect.errors import RequestError
 from idiolect.models.bends import Bends, Lora
 from idiolect.models.local import LocalLM
-from idiolect.training.lessons import Lesson
+from idiolect.training.lessons import Course, Lesson, last_vectors, lessons
 from idiolect.training.loop import Learner, Plan, Progress, train
-from idiolect.types import Floats
+from idiolect.types import Floats, State, User
 
 Made = Sequence[Tensor] | Lora  # a prefix (length, width) for each row, or an adapter with as many jobs as there are rows
 N = TypeVar("N", bound="Network")
@@ -115,6 +115,21 @@ def teach(lm: LocalLM, network: Network, lessons: Sequence[Lesson], plan: Plan, 
     trained = train(lm, [[lesson.pair for lesson in lessons]], learner, plan, progress)[0]
     scales = {name: value.cpu().numpy().copy() for name, value in network.named_buffers()}
     return scales | {name: value.float().cpu().numpy().copy() for name, value in trained.items()}
+
+
+def taught(lm: LocalLM, users: Sequence[User], network: Network, course: Course, lr: float, epochs: int) -> State:
+    """What the lessons of everybody teach the network, as `teach` gives it: what people teach together."""
+    plan = Plan(lr=lr, epochs=epochs, batch=16, seed=course.seed)
+    return State(arrays=teach(lm, network, lessons(lm, users, course), plan))
+
+
+def as_prefixes(lm: LocalLM, users: Sequence[User], network: Network, shared: State, course: Course) -> list[State]:
+    """Each person's last records as a prefix, by the network that `taught` gave; empty states where nothing was taught."""
+    if not shared.arrays:
+        return [State() for _ in users]
+    known = restored(network, shared.arrays)
+    made = known(*known.told(last_vectors(lm, users, course.items, course.depth)))
+    return [State(arrays={"prefix": own.numpy()}) for own in made]
 
 
 def restored(network: N, arrays: Mapping[str, Floats]) -> N:

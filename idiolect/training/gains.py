@@ -15,6 +15,7 @@ from torch import Tensor
 from idiolect.models.bends import Bends
 from idiolect.models.lm import LM
 from idiolect.models.local import LocalLM
+from idiolect.models.places import outputs_first
 from idiolect.training.loop import Learner, Pair, Plan, local, train
 from idiolect.types import Adapter, Floats
 
@@ -41,9 +42,7 @@ def scaled(lm: LM, vectors: Vectors, name: str = "") -> Adapter:
 @torch.no_grad()
 def weight_of(lm: LocalLM, path: str) -> Tensor:
     """A linear module's weight (outputs, inputs), in fp32."""
-    module = lm.model.get_submodule(path)
-    weight: Tensor = module.weight.detach().float().cpu()
-    return weight if isinstance(module, torch.nn.Linear) else weight.T.contiguous()  # GPT-2's is stored (inputs, outputs)
+    return outputs_first(lm.model.get_submodule(path)).float().cpu().contiguous()
 
 
 class Gains(Learner):

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 
 from idiolect.training.loop import Pair
-from idiolect.training.pairs import pairs
+from idiolect.training.pairs import few, pair_of
 from idiolect.types import User
 
 
 def owned(users: Sequence[User], k: int, newest: int, at_most: int, seed: int) -> tuple[list[Pair], list[int]]:
     """At most `at_most` of the pairs of everyone's `newest` records, drawn by `seed`, and the place of each pair's person in `users`."""
-    everyone = [(pair, place) for place, user in enumerate(users) for pair in pairs(user, k, newest)]
-    drawn = random.Random(seed).sample(everyone, at_most) if len(everyone) > at_most else everyone
-    return [pair for pair, _ in drawn], [place for _, place in drawn]
+    drawn = few(users, newest, at_most, seed)
+    return [pair_of(users[who], record, k) for who, record in drawn], [who for who, _ in drawn]

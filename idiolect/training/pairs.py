@@ -16,16 +16,21 @@ def pairs(user: User, k: int = 0, newest: int = 32) -> list[Pair]:
 
     `newest` bounds what a long history costs.
     """
-    return [_pair(user, record, k) for record in user.records.newest(newest)]
+    return [pair_of(user, record, k) for record in user.records.newest(newest)]
 
 
 def together(users: Sequence[User], k: int, newest: int, at_most: int, seed: int) -> list[Pair]:
     """Everyone's pairs in one list, for what users teach together: `at_most` of them, drawn by `seed` from the users in their order."""
-    everyone = [(user, record) for user in users for record in user.records.newest(newest)]
-    drawn = random.Random(seed).sample(everyone, at_most) if len(everyone) > at_most else everyone
-    return [_pair(user, record, k) for user, record in drawn]
+    return [pair_of(users[who], record, k) for who, record in few(users, newest, at_most, seed)]
 
 
-def _pair(user: User, record: Record, k: int) -> Pair:
+def few(users: Sequence[User], newest: int, at_most: int, seed: int) -> list[tuple[int, Record]]:
+    """At most `at_most` of everyone's `newest` records, drawn by `seed`, each after the place of its person in `users`."""
+    everyone = [(who, record) for who, user in enumerate(users) for record in user.records.newest(newest)]
+    return random.Random(seed).sample(everyone, at_most) if len(everyone) > at_most else everyone
+
+
+def pair_of(user: User, record: Record, k: int) -> Pair:
+    """A record as a pair, told `k` strictly earlier ones that BM25 finds."""
     near = BM25(user.records.before(record)).search(record.prompt, k) if k else []
     return ask(record.prompt).told(quote(near), because=near), record.answer

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from idiolect.models.kernels import pays
-from idiolect.models.places import sizes
+from idiolect.models.places import outputs_first, sizes
 
 _HALVES: WeakKeyDictionary[nn.Module, tuple[int, Tensor]] = WeakKeyDictionary()  # module -> version of its weight, its bf16 copy
 
@@ -72,21 +72,16 @@ class _HalfProduct(torch.autograd.Function):
 
 
 def _by_onednn(module: Any) -> Any:
-    weight = _outputs_first(module)
+    weight = outputs_first(module)
     return lambda x: _Product.apply(x, weight, module.bias)  # type: ignore[no-untyped-call]  # torch's own
 
 
 def _in_bf16(module: Any) -> Any:
     version, half = _HALVES.get(module, (-1, module.weight))
     if version != module.weight._version:
-        version, half = module.weight._version, _outputs_first(module).to(torch.bfloat16)
+        version, half = module.weight._version, outputs_first(module).to(torch.bfloat16)
         _HALVES[module] = version, half
     return lambda x: _HalfProduct.apply(x, half, module.bias)  # type: ignore[no-untyped-call]  # torch's own
-
-
-def _outputs_first(module: Any) -> Tensor:
-    weight: Tensor = module.weight.detach()
-    return weight if isinstance(module, nn.Linear) else weight.t()  # GPT-2's is stored (inputs, outputs)
 
 
 def _onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

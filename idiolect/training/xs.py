@@ -10,6 +10,7 @@ from torch import Tensor
 from idiolect.errors import RequestError
 from idiolect.models.bends import Bends
 from idiolect.models.lm import LM
+from idiolect.models.places import outputs_first
 from idiolect.training.loop import Learner, Pair, Plan, local, train
 from idiolect.training.sft import PLAN, lora
 from idiolect.types import Adapter, Floats
@@ -27,9 +28,7 @@ def factors(lm: LM, modules: Sequence[str], rank: int) -> dict[str, Floats]:
     for path, size in lora(lm, 1, rank, rank, modules, PLAN).shapes.items():
         if rank > min(size):
             raise RequestError(f"{path} is {size} (inputs, outputs) and has no {rank} directions; take 1 to {min(size)}")
-        weight = model.model.get_submodule(path).weight.detach().float().cpu()
-        outputs_first = weight if weight.shape == size[::-1] else weight.T
-        u, s, v = torch.linalg.svd(outputs_first, full_matrices=False)
+        u, s, v = torch.linalg.svd(outputs_first(model.model.get_submodule(path)).float().cpu(), full_matrices=False)
         made[f"{path}|A"] = v[:rank].contiguous().numpy()
         made[f"{path}|B"] = (u[:, :rank] * s[:rank]).contiguous().numpy()
     return made

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from idiolect.adaptation import profile_to_adapter
 from idiolect.adaptation.profile_to_adapter import Hypernetwork, ProfileToAdapter
 from idiolect.store.states import dump
+from idiolect.training import encoder
 from idiolect.training.encoder import drawn
 from idiolect.training.lessons import last_vectors
 from idiolect.types import ask
@@ -64,7 +64,7 @@ def test_a_persons_traits_do_not_hang_on_the_order_or_the_number_of_their_record
 
 def test_the_adapter_at_use_is_the_one_that_the_network_was_trained_with(llama, fitted):
     state = fitted.enroll([ANN], llama.lm)[0]
-    net = profile_to_adapter.restored(fitted._network(llama.lm), fitted.shared.arrays)
+    net = encoder.restored(fitted._network(llama.lm), fitted.shared.arrays)
     trained = net(*net.told(last_vectors(llama.lm, [ANN], fitted.items, fitted.depth)))
     adapter, share = fitted.personalize(state, ask("Of foxes?"), llama.lm).adapters[0]
     assert share == adapter.scale == 1.0 and adapter.modules.keys() == trained.keys()
@@ -82,7 +82,7 @@ def test_what_a_person_wrote_is_likelier_with_their_own_adapter_than_with_anothe
 
 
 def test_a_newcomer_is_learnt_without_training(llama, fitted, monkeypatch):
-    monkeypatch.setattr(profile_to_adapter, "teach", None)
+    monkeypatch.setattr(encoder, "teach", None)
     monkeypatch.setattr(llama.lm, "answer_logprobs", None)
     state = fitted.enroll([CYD], llama.lm)[0]
     own = fitted.personalize(state, ask("Of dogs?"), llama.lm).adapters[0][0]
