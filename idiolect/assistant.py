@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from idiolect import catalogue
 from idiolect.method import Method
 from idiolect.models.lm import LM, check
 from idiolect.types import Record, Reply, Request, Score, State, User
 
 if TYPE_CHECKING:
-    from idiolect.store import Store
+    from idiolect.store import Provenance, Store
+
+View = Callable[[User, str], User]
+MOST = 10_000  # people in memory of those that a store keeps
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Where people and their states are kept: a store, and the name and configuration that states of one method lie under."""
+    """Where people and their states are kept: a store, and the name and configuration that states of one method lie under.
+
+    `view` gives what of a person may be learnt from and told to the model of that name, such as what they consented to.
+    """
 
     store: Store
     name: str
     config: Mapping[str, Any]
+    view: View | None = None
+
+    def seen(self, user: User) -> User:
+        """What of a person this method and model may see."""
+        return self.view(user, str(self.config.get("model", ""))) if self.view else user
 
     def load(self, user_id: str) -> State:
         """The state of a person, or an empty one."""
@@ -53,12 +66,13 @@ class Assistant:
     other processes add, edit or erase is noticed before each answer. Without it, people are known as long as the Assistant is.
     """
 
-    def __init__(self, lm: LM, method: Method, kept: Kept | None = None) -> None:
+    def __init__(self, lm: LM, method: Method, kept: Kept | None = None, most: int = MOST) -> None:
         check(lm, method.needs, type(method).__name__)
-        self.lm, self.method, self.kept = lm, method, kept
+        self.lm, self.method, self.kept, self.most = lm, method, kept, most
         self.states: dict[str, State] = {}
         self._people: dict[str, User] = {}  # without a store: who was enrolled or observed
         self._seen: dict[str, tuple[float, int]] = {}  # with one: the version of a person that their state here is of
+        self._lock = threading.Lock()  # around these three, which threads share
 
     def fit(self, users: Sequence[User]) -> None:
         """What `users` teach together."""
@@ -85,7 +99,7 @@ class Assistant:
         if self.kept is not None:
             self.kept.store.add(user_id, new)
         self._go_on(user_id, before, User(user_id, user.records.plus(new)), new)
-        return Observed(tuple(record.id for record in new), changes(before, self.states[user_id]))
+        return Observed(tuple(record.id for record in new), changes(before, self._state(user_id) or State()))
 
     def update(self, user_id: str) -> State:
         """Learn a person from all their records, training and asking the model, and keep it: what `observe` had no time for."""
@@ -101,6 +115,10 @@ class Assistant:
         """Each request bent towards its person; an unknown person changes nothing."""
         known = (self._state(user_id) for user_id in user_ids)
         return [r if s is None else self.method.personalize(s, r, self.lm) for s, r in zip(known, requests, strict=True)]
+
+    def state(self, user_id: str) -> State | None:
+        """What a person taught, as it is now; None for somebody unknown."""
+        return self._state(user_id)
 
     def replies(self, user_ids: Sequence[str], requests: Sequence[Request]) -> list[Reply]:
         """Answers, generated together, in the order asked."""
@@ -126,34 +144,61 @@ class Assistant:
         """The state of a person, or None; with a store, of all that is kept of them now, whoever wrote it."""
         if self.kept is None:
             return self.states.get(user_id)
-        version = self.kept.store.version(user_id)
+        version, state = self.kept.store.version(user_id), self.states.get(user_id)
         if version is None:
             self._forget(user_id)
-        elif self._seen.get(user_id) != version:
-            user, saved = self.kept.store.user(user_id), self.kept.load(user_id)
+            return None
+        if state is None or self._seen.get(user_id) != version:
+            user, saved = self.kept.seen(self.kept.store.user(user_id)), self.kept.load(user_id)
             told = {record.id for record in saved.records}
-            self.states[user_id] = self._taught(saved, user, [record for record in user.records if record.id not in told])
-            self._people[user_id], self._seen[user_id] = user, version
-        return self.states.get(user_id)
+            state = self._taught(saved, user, [record for record in user.records if record.id not in told])
+            self._remember(user, state, version)
+        return state
 
     def _go_on(self, user_id: str, before: State, user: User, new: Sequence[Record]) -> None:
-        """From `before` to what holds with `new` records; where others wrote too, from what is in the store."""
-        seen = self._seen.get(user_id)
-        now = None if self.kept is None else self.kept.store.version(user_id)
-        if self.kept is not None and now != (seen and (seen[0], seen[1] + bool(new))):
-            self._state(user_id)
+        """From `before` to what holds with `new` records; where others wrote too, or not all may be seen, from what is in the store."""
+        if self.kept is None:
+            self.states[user_id], self._people[user_id] = self._taught(before, user, new), user
             return
-        self.states[user_id], self._people[user_id] = self._taught(before, user, new), user
-        if now is not None:
-            self._seen[user_id] = now
+        seen, now = self._seen.get(user_id), self.kept.store.version(user_id)
+        if self.kept.view is None and now is not None and now == (seen and (seen[0], seen[1] + bool(new))):
+            self._remember(user, self._taught(before, user, new), now)
+        else:
+            self._state(user_id)
+
+    def _remember(self, user: User, state: State, version: tuple[float, int]) -> None:
+        """Keep in memory what was read, of the `most` people who were asked for last."""
+        with self._lock:
+            self._drop(user.id)
+            for known in (self.states, self._people, self._seen):
+                while len(known) >= self.most:
+                    del known[next(iter(known))]
+            self.states[user.id], self._people[user.id], self._seen[user.id] = state, user, version
 
     def _forget(self, user_id: str) -> None:
-        for kept in (self.states, self._people, self._seen):
-            kept.pop(user_id, None)
+        with self._lock:
+            self._drop(user_id)
+
+    def _drop(self, user_id: str) -> None:
+        for known in (self.states, self._people, self._seen):
+            known.pop(user_id, None)
 
     def _taught(self, state: State, user: User, new: Sequence[Record]) -> State:
         read = [record for record in new if record.kind in self.method.reads]
         return self.method.observe(state, self.method.readable(user), read, self.lm) if read else state
+
+
+def configured(model: str, method: Method) -> dict[str, Any]:
+    """What a state hangs on: the method's settings, and the model it was learnt with, as `--model` names it."""
+    return {"model": model, **method.config}
+
+
+def reopened(store: Store, latest: Provenance, lm: LM, view: View | None = None) -> Assistant:
+    """The method as it was fitted, for everybody in the store, as they are now."""
+    settings = {name: tuple(value) if isinstance(value, list) else value for name, value in latest.config.items() if name != "model"}
+    made = catalogue.load(latest.method, **settings)
+    made.shared = store.load_shared(latest.method, latest.config)
+    return Assistant(lm, made, Kept(store, latest.method, latest.config, view))
 
 
 def changes(before: State, after: State) -> tuple[str, ...]:

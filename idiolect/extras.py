@@ -20,6 +20,14 @@ EXTRA = {  # library -> the extra of pyproject.toml that brings it
     "nltk": "bench",
     "sklearn": "bench",
     "matplotlib": "bench",
+    "alembic": "serve",
+    "cryptography": "serve",
+    "fastapi": "serve",
+    "uvicorn": "serve",
+    "mcp": "serve",
+    "prometheus_client": "serve",
+    "psycopg": "postgres",
+    "opentelemetry": "traces",
 }
 
 

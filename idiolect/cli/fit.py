@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import TaskID
 
+from idiolect.assistant import configured
 from idiolect.cli import options, show
 from idiolect.cli.opening import open_method, open_model, open_users
-from idiolect.cli.people import configured, opened
+from idiolect.cli.people import opened
 from idiolect.method import Method
 
 if TYPE_CHECKING:

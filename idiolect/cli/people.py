@@ -7,21 +7,18 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from idiolect import catalogue
-from idiolect.assistant import Assistant, Kept
+from idiolect.assistant import Assistant, reopened
 from idiolect.cli import options, show
 from idiolect.cli.opening import named, open_method, open_model, open_users, writing
 from idiolect.errors import StoreError
-from idiolect.method import Method
 from idiolect.types import Record, State, User
 from idiolect.types import ask as asking
 
 if TYPE_CHECKING:
-    from idiolect.models.lm import LM
     from idiolect.store import Store
     from idiolect.store.rows import Provenance
 
@@ -50,7 +47,7 @@ def ask(
         with opened(store, must_exist=True) as kept:
             person = named(user, [kept.user(known) for known in kept.users() if known == user] or [User(known) for known in kept.users()])
             latest = fitted(kept, user, method, model)
-            assistant = assistant_of(kept, latest, open_model(model or latest.config["model"]))
+            assistant = reopened(kept, latest, open_model(model or latest.config["model"]))
             reply = assistant.replies([user], [asked])[0]
     else:
         assistant, person = learnt(user, open_users(history), method or "rag", model or "tiny")
@@ -116,11 +113,6 @@ def opened(path: Path, must_exist: bool = False) -> Store:
     return Store(path)
 
 
-def configured(model: str, method: Method) -> dict[str, Any]:
-    """What a state hangs on: the method's settings, and the model it was learnt with, as `--model` names it."""
-    return {"model": model, **method.config}
-
-
 def learnt(user_id: str, users: Sequence[User], method: str, model: str) -> tuple[Assistant, User]:
     """An assistant that knows this person, and what all of them teach together."""
     person = named(user_id, users)
@@ -138,14 +130,6 @@ def fitted(kept: Store, user_id: str, method: str | None, model: str | None) -> 
             return wanted[-1]
     asked = " with ".join(filter(None, (method, model))) or "any method"
     raise StoreError(f"nobody in {kept.path} was learnt by {asked}; run `idiolect fit --store {kept.path}` with it first")
-
-
-def assistant_of(kept: Store, latest: Provenance, lm: LM) -> Assistant:
-    """The method as it was fitted, for everybody in the store, as they are now."""
-    settings = {name: tuple(value) if isinstance(value, list) else value for name, value in latest.config.items() if name != "model"}
-    made = catalogue.load(latest.method, **settings)
-    made.shared = kept.load_shared(latest.method, latest.config)
-    return Assistant(lm, made, Kept(kept, latest.method, latest.config))
 
 
 def _reasons(because: Sequence[str], records: Sequence[Record], state: State) -> None:

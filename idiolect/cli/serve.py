@@ -1,0 +1,62 @@
+"""`idiolect serve`: the gateway, its pages and the agents' door, in one process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from idiolect.cli import options, show
+from idiolect.cli.opening import open_model
+from idiolect.cli.people import opened
+from idiolect.extras import need
+
+if TYPE_CHECKING:
+    from idiolect.store import Store
+
+
+def serve(
+    store: Annotated[str, typer.Option(help="A file, or postgresql://USER@HOST/DATABASE.")] = str(options.STORE),
+    model: Annotated[list[str] | None, typer.Option(help="As in compare; may be given again. The first is asked by default.")] = None,
+    method: Annotated[str, typer.Option(help="Who asks for none is answered by this one.")] = "long_term",
+    host: Annotated[str, typer.Option(help="Another address than this machine's needs keys: `idiolect keys add`.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0: any that is free.")] = 8000,
+    rows: Annotated[int, typer.Option(help="Answers under way at once.")] = 64,
+    waiting: Annotated[int, typer.Option(help="Answers that may wait; beyond, callers are told to come again.")] = 256,
+    timeout: Annotated[float, typer.Option(help="Seconds for one answer.")] = 120.0,
+    sample: Annotated[bool, typer.Option(help="Put the bundled sample's people into a new store.")] = True,
+) -> None:
+    """An OpenAI-compatible server that answers each `user` in their own way, with pages to see, correct and erase what it knows.
+
+    Examples: idiolect serve · idiolect serve --model http://localhost:8080/v1#qwen --method rag
+    """
+    for library in ("fastapi", "uvicorn"):
+        need(library, "idiolect serve")
+    from idiolect.serve import running  # imported late: --help stays quick
+    from idiolect.serve.settings import Settings
+
+    names = tuple(model or ("tiny",))
+    settings = Settings(store, names, method, host, port, most_rows=rows, most_waiting=waiting, timeout=timeout)
+    running.refuse_address(settings)
+    fresh = "://" not in store and not Path(store).exists()
+    kept = opened(Path(store)) if "://" not in store else _opened(store)
+    if fresh and sample:
+        _fill(kept, store)
+    show.note(f"Opening {', '.join(names)} ...")
+    running.run(settings, kept, [(name, open_model(name)) for name in names], show.say)
+
+
+def _opened(url: str) -> Store:
+    from idiolect.store import Store
+
+    return Store(url)
+
+
+def _fill(kept: Store, store: str) -> None:
+    """The sample's people, so that there is somebody to talk as."""
+    from idiolect.data.sample import sample
+
+    for user in sample():
+        kept.add(user.id, user.records)
+    show.note(f"{store} is new: the bundled sample's {len(kept.users())} invented people are in it. Start with --no-sample for an empty one.")

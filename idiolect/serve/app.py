@@ -1,0 +1,37 @@
+"""The server as an ASGI application: its routes, and what lives as long as it does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from idiolect import __version__
+from idiolect.serve import chat, faults, listing
+from idiolect.serve.answers import Answers
+from idiolect.serve.gateway import Gateway
+from idiolect.serve.here import Gate, Open
+
+ABOUT = """An OpenAI-compatible server in which `user` selects the person. What is known of people can be seen, corrected, taken
+away and erased under /v1/users."""
+
+
+def create(gateway: Gateway, gate: Gate | None = None) -> FastAPI:
+    """The application around `gateway`, which it closes when it stops: answers under way are finished first."""
+
+    @asynccontextmanager
+    async def living(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        for voice in gateway.voices.values():
+            await asyncio.to_thread(voice.close, gateway.settings.grace)
+        await app.state.answers.written()
+        await asyncio.to_thread(gateway.close)
+
+    app = FastAPI(title="Idiolect", version=__version__, description=ABOUT, lifespan=living, docs_url=None, redoc_url=None)
+    app.state.gateway, app.state.answers, app.state.gate = gateway, Answers(gateway), gate or Open()
+    faults.install(app)
+    for module in (chat, listing):
+        app.include_router(module.router)
+    return app
