@@ -20,6 +20,7 @@ EXTRA = {  # library -> the extra of pyproject.toml that brings it
     "nltk": "bench",
     "sklearn": "bench",
     "matplotlib": "bench",
+    "aiohttp": "serve",
     "alembic": "serve",
     "cryptography": "serve",
     "fastapi": "serve",

@@ -15,6 +15,7 @@ from idiolect.cli.compare import compare
 from idiolect.cli.fit import fit
 from idiolect.cli.index import reindex
 from idiolect.cli.methods import methods
+from idiolect.cli.serve import serve
 from idiolect.errors import IdiolectError
 
 ABOUT = """Any language model, answering each of its users in that person's own way.
@@ -25,6 +26,7 @@ import git PATH --out mine.jsonl   histories of your own: a repository's authors
 compare mine.jsonl                 which method helps these people?
 fit mine.jsonl --method rag        learn them, and keep what was learnt
 ask USER 'QUESTION' --store FILE   answer one of them
+serve                              answer everybody, behind OpenAI's API
 """
 
 FIND, HISTORIES, USE, KEPT = "Find what helps", "Bring histories in", "Use it", "What is kept of a person"
@@ -43,6 +45,7 @@ COMMANDS: tuple[tuple[str, Callable[..., Any]], ...] = (
     (FIND, methods),
     (USE, fit),
     (USE, people.ask),
+    (USE, serve),
     (USE, events.observe),
     (KEPT, reindex),
     (KEPT, people.export),

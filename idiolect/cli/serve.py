@@ -59,4 +59,6 @@ def _fill(kept: Store, store: str) -> None:
 
     for user in sample():
         kept.add(user.id, user.records)
-    show.note(f"{store} is new: the bundled sample's {len(kept.users())} invented people are in it. Start with --no-sample for an empty one.")
+    show.note(
+        f"{store} is new: the bundled sample's {len(kept.users())} invented people are in it. Start with --no-sample for an empty one."
+    )

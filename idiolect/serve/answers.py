@@ -1,4 +1,4 @@
-"""What was answered, so that it can be explained and rated: in memory at once, in the store a moment later, all that came meanwhile together."""
+"""Replies given: in the store a moment later, all that came meanwhile together, so that they can be explained and rated."""
 
 from __future__ import annotations
 

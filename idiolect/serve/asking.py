@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from idiolect.models.speech import Speech, TokenLogprob
@@ -111,14 +112,16 @@ class Asked:
             return
         pending: asyncio.Queue[tuple[int, str | Reply | BaseException]] = asyncio.Queue()
         tasks = [asyncio.create_task(_gathered(number, speech, pending)) for number, speech in enumerate(self.speeches)]
+        for number, task in enumerate(tasks):
+            task.add_done_callback(partial(_failed, number, into=pending))
         left = len(tasks)
         try:
             while left:
-                number, piece = await pending.get()
-                if isinstance(piece, BaseException):
-                    raise piece
-                left -= isinstance(piece, Reply)
-                yield number, piece
+                number, news = await pending.get()
+                if isinstance(news, BaseException):
+                    raise news
+                left -= isinstance(news, Reply)
+                yield number, news
         finally:
             for task in tasks:
                 task.cancel()
@@ -150,8 +153,12 @@ async def _followed(speech: Speech) -> AsyncIterator[str | Reply]:
 
 
 async def _gathered(number: int, speech: Speech, into: asyncio.Queue[tuple[int, str | Reply | BaseException]]) -> None:
-    try:
-        async for piece in _followed(speech):
-            await into.put((number, piece))
-    except Exception as error:  # handed on to who reads the queue
-        await into.put((number, error))
+    async for piece in _followed(speech):
+        into.put_nowait((number, piece))
+
+
+def _failed(number: int, task: asyncio.Task[None], into: asyncio.Queue[tuple[int, str | Reply | BaseException]]) -> None:
+    """Hand what went wrong to whoever reads the queue."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        into.put_nowait((number, error))

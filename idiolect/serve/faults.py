@@ -69,7 +69,9 @@ STATUS: tuple[tuple[type[Exception], int, str, str | None], ...] = (  # the firs
 
 def answer(error: Exception) -> JSONResponse:
     """The response that an error is answered with."""
-    status, kind, code = next(((status, kind, code) for cls, status, kind, code in STATUS if isinstance(error, cls)), (500, "server_error", None))
+    status, kind, code = next(
+        ((status, kind, code) for cls, status, kind, code in STATUS if isinstance(error, cls)), (500, "server_error", None)
+    )
     said = str(error) if isinstance(error, IdiolectError) else "something went wrong on the server; its log has the reason"
     wait = getattr(error, "retry_after", None)
     return shaped(status, said, kind, code, headers={"Retry-After": str(max(1, math.ceil(wait)))} if wait is not None else None)
@@ -101,7 +103,7 @@ async def _raised(_: Request, error: Exception) -> JSONResponse:
 async def _invalid(_: Request, error: Exception) -> JSONResponse:
     first = error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": (), "msg": str(error)}
     where = ".".join(str(part) for part in first["loc"] if part != "body")
-    return shaped(400, f"{where}: {first['msg']}" if where else first["msg"], "invalid_request_error", "invalid_value", where or None)
+    return shaped(400, f"{where}: {first['msg']}" if where else str(first["msg"]), "invalid_request_error", "invalid_value", where or None)
 
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:

@@ -56,7 +56,9 @@ class Gateway:
     `specs`: what each model is called in the store, as `--model` names it; `view`: what of a person a model may see.
     """
 
-    def __init__(self, settings: Settings, store: Store, voices: Mapping[str, Voice], specs: Mapping[str, str], view: View | None = None) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, voices: Mapping[str, Voice], specs: Mapping[str, str], view: View | None = None
+    ) -> None:
         self.settings, self.store, self.voices = settings, store, dict(voices)
         self.specs = dict(specs)
         self.view = view

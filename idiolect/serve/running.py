@@ -62,12 +62,14 @@ def refuse_address(settings: Settings) -> None:
 def listening(settings: Settings) -> socket.socket:
     """The socket of a server. Raises DataError where its address cannot be taken."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # named: asyncio sends small answers at once only then
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((settings.host, settings.port))
     except OSError as error:
         bound.close()
-        raise DataError(f"{settings.host}:{settings.port} cannot be taken ({error.strerror}); choose another with --host and --port") from None
+        raise DataError(
+            f"{settings.host}:{settings.port} cannot be taken ({error.strerror}); choose another with --host and --port"
+        ) from None
     bound.listen(2048)
     return bound

@@ -17,10 +17,12 @@ class Extra(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    method: str | None = Field(None, description="A method of /v1/models, in place of the one that `model` names.")
-    weights: dict[str, float] | None = Field(None, description="Sliders from -1 to 1, in place of the person's own for this answer.")
-    explain: bool = Field(False, description="Answer with the reasons, as /v1/replies/ID/why gives them.")
-    learn: bool | None = Field(None, description="Whether the question is kept as the person's own words; left out: what they consented to.")
+    method: str | None = Field(default=None, description="A method of /v1/models, in place of the one that `model` names.")
+    weights: dict[str, float] | None = Field(
+        default=None, description="Sliders from -1 to 1, in place of the person's own for this answer."
+    )
+    explain: bool = Field(default=False, description="Answer with the reasons, as /v1/replies/ID/why gives them.")
+    learn: bool | None = Field(default=None, description="Whether the question is kept as the person's words; left out: as they consented.")
 
 
 class Part(BaseModel):
@@ -53,12 +55,12 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     model: str | None = None
-    user: str | None = Field(None, description="Whose answer it is to be. Left out: nobody's, which is the model as it is.")
-    max_tokens: int | None = Field(None, ge=1)
-    max_completion_tokens: int | None = Field(None, ge=1)
-    temperature: float | None = Field(None, ge=0, le=2)
-    top_p: float | None = Field(None, gt=0, le=1)
-    n: int | None = Field(None, ge=1, le=MOST_CHOICES)
+    user: str | None = Field(default=None, description="Whose answer it is to be. Left out: nobody's, which is the model as it is.")
+    max_tokens: int | None = Field(default=None, ge=1)
+    max_completion_tokens: int | None = Field(default=None, ge=1)
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    n: int | None = Field(default=None, ge=1, le=MOST_CHOICES)
     stop: str | list[str] | None = None
     seed: int | None = None
     stream: bool | None = None
@@ -113,13 +115,13 @@ class Chat(Options):
 
     messages: list[Said] = Field(min_length=1)
     logprobs: bool | None = None
-    top_logprobs: int | None = Field(None, ge=0, le=MOST_TOP)
+    top_logprobs: int | None = Field(default=None, ge=0, le=MOST_TOP)
 
     def request(self, max_tokens: int) -> Request:
         """The conversation as a request: whatever stands for a system is its first message."""
         self.refuse_unknown()
         system = "\n\n".join(said.text() for said in self.messages if said.role in ("system", "developer"))
-        turns = [Message(said.role, said.text()) for said in self.messages if said.role in ("user", "assistant")]  # type: ignore[arg-type]
+        turns = [Message(said.role, said.text()) for said in self.messages if said.role in ("user", "assistant")]
         return Request((*([Message("system", system)] if system else []), *turns), self.sampling(max_tokens))
 
     @property
@@ -132,7 +134,7 @@ class Completion(Options):
     """The body of /v1/completions."""
 
     prompt: str | list[str]
-    logprobs: int | None = Field(None, ge=0, le=MOST_TOP)
+    logprobs: int | None = Field(default=None, ge=0, le=MOST_TOP)
     echo: bool | None = None
 
     def requests(self, max_tokens: int) -> list[Request]:

@@ -81,7 +81,7 @@ def test_a_model_is_named_by_method_by_model_or_by_both(serving):
         ({"temperature": 9}, 400, "temperature"),
         ({"max_tokens": 0}, 400, "max_tokens"),
         ({"n": 1000}, 400, "n"),
-        ({"logprobs": True}, 400, "log-probabilities"),
+        ({"logprobs": True}, 400, "logprobs"),
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, 400, "'tools' is not supported"),
         ({"extra_body": {"idiolect": {"methud": "rag"}}}, 400, "methud"),
         ({"extra_body": {"idiolect": {"character": "pirate"}}}, 400, "character"),
@@ -157,7 +157,9 @@ def test_who_goes_away_is_not_gone_on_with(tmp_path):
     lm = Slow(said, can=(), name="echo")
     gateway = gateway_of(tmp_path / "people.db", lm)
     with Serving(gateway, create(gateway)) as serving:
-        with serving.http.stream("POST", "/v1/chat/completions", json={"messages": [{"role": "user", "content": "Go"}], "stream": True}) as got:
+        with serving.http.stream(
+            "POST", "/v1/chat/completions", json={"messages": [{"role": "user", "content": "Go"}], "stream": True}
+        ) as got:
             next(got.iter_bytes())
         time.sleep(0.3)
         before = lm.said
