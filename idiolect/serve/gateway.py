@@ -17,6 +17,7 @@ from idiolect.errors import MethodError
 from idiolect.models.lm import LM
 from idiolect.models.speech import Voice
 from idiolect.prompt import count
+from idiolect.serve.fence import fenced
 from idiolect.serve.settings import Settings
 from idiolect.store import Store
 from idiolect.types import Reply, Request
@@ -25,6 +26,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 Weights = Mapping[str, float]
 Shape = Callable[[str, Request, Weights | None], Request]  # what a person set, told before the method bends
+UNFENCED = ("tiny",)  # the bundled model knows the wordings of its training alone, and obeys nobody
+ASKING = ("best_of", "hydra", "style_tot", "unims_rag")  # they write the prompts that are answered: no fence can be put into them
 FRESH = 5.0  # seconds for which what `fit` kept is not looked up again
 
 
@@ -78,8 +81,8 @@ class Gateway:
         chosen = method or chosen or self.settings.method
         if chosen not in self.methods(model):
             known = catalogue.row(chosen)  # raises MethodError, with the nearest name, for one that does not exist
-            lacks = ", ".join(sorted(known.needs - self.voices[model].lm.can))
-            raise MethodError(f"{chosen} needs {lacks}, which the model {model!r} cannot do; /v1/models lists what is served")
+            lacks = ", ".join(sorted(known.needs - self.voices[model].lm.can)) or "to ask it without a fence around what people wrote"
+            raise MethodError(f"{chosen} needs {lacks}, which the model {model!r} cannot do here; /v1/models lists what is served")
         return Served(model, chosen)
 
     def _split(self, named: str) -> tuple[str, str]:
@@ -93,8 +96,9 @@ class Gateway:
         return next(iter(self.voices)), named
 
     def methods(self, model: str) -> list[str]:
-        """The names of the methods that a model can be asked by."""
-        return list(catalogue.able(self.voices[model].lm.can))
+        """The names of the methods that a model can be asked by: one that asks it in its own words only where nothing needs a fence."""
+        able = catalogue.able(self.voices[model].lm.can)
+        return [name for name in able if name not in ASKING or self.specs[model] in UNFENCED]
 
     def assistant(self, served: Served) -> Assistant:
         """The assistant of a model and a method, as the latest `fit` left it. May read the store: call it in a thread."""
@@ -127,6 +131,8 @@ class Gateway:
         lm, known = self.voices[served.model].lm, self.store.version(key) is not None
         asked = self.shape(key, request, weights) if served.method != "plain" else request
         bent = self.assistant(served).personalize([key], [asked])[0] if known and served.method != "plain" else asked
+        if self.specs[served.model] not in UNFENCED:
+            bent = fenced(asked, bent)
         if isinstance(bent, Reply):
             return Bent(bent, not known, 0)
         more = len(bent.prefix.vectors) if bent.prefix else 0
