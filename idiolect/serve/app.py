@@ -9,10 +9,11 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from idiolect import __version__
-from idiolect.serve import chat, faults, listing
+from idiolect.serve import chat, faults, learning, listing
 from idiolect.serve.answers import Answers
 from idiolect.serve.gateway import Gateway
 from idiolect.serve.here import Gate, Open
+from idiolect.serve.learning import Learner
 
 ABOUT = """An OpenAI-compatible server in which `user` selects the person. What is known of people can be seen, corrected, taken
 away and erased under /v1/users."""
@@ -23,15 +24,18 @@ def create(gateway: Gateway, gate: Gate | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def living(app: FastAPI) -> AsyncIterator[None]:
+        app.state.learner.start()
         yield
+        await app.state.learner.stop()
         for voice in gateway.voices.values():
             await asyncio.to_thread(voice.close, gateway.settings.grace)
         await app.state.answers.written()
         await asyncio.to_thread(gateway.close)
 
     app = FastAPI(title="Idiolect", version=__version__, description=ABOUT, lifespan=living, docs_url=None, redoc_url=None)
+    app.state.learner = Learner(gateway)
     app.state.gateway, app.state.answers, app.state.gate = gateway, Answers(gateway), gate or Open()
     faults.install(app)
-    for module in (chat, listing):
+    for module in (chat, listing, learning):
         app.include_router(module.router)
     return app

@@ -14,6 +14,8 @@ from idiolect.store.schema import AnyText
 
 Sessions = Callable[[str], contextlib.AbstractContextManager[Connection]]
 
+MOST_COUNTED = 10_000  # people
+
 replies = Table(
     "replies",
     schema.metadata,
@@ -49,9 +51,10 @@ class Replies:
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
+        self._since: dict[str, int] = {}  # replies of a person since theirs were last cut to the number wanted
 
     def add(self, given: Sequence[Given], most: int, newcomers: Collection[str] = ()) -> None:
-        """Keep replies, and of each of their people the last `most`. Raises StoreError.
+        """Keep replies, and of each of their people the last `most`, or up to a quarter more. Raises StoreError.
 
         `newcomers` become known by this; anybody else who is not in the store was erased meanwhile, and is left out.
         """
@@ -62,11 +65,22 @@ class Replies:
             made = [_row(one, keys[one.user]) for one in given if keys[one.user] is not None]
             if made:
                 db.execute(insert(replies), made)
-            for key in filter(None, keys.values()):
-                mine = select(replies.c.key).where(replies.c.user == key).order_by(replies.c.created.desc(), replies.c.key.desc())
-                old = db.scalars(mine.offset(most)).all()
-                if old:
-                    db.execute(delete(replies).where(replies.c.key.in_(old)))
+            for name, key in keys.items():
+                if key is not None and self._due(name, sum(one.user == name for one in given), most):
+                    mine = select(replies.c.key).where(replies.c.user == key).order_by(replies.c.created.desc(), replies.c.key.desc())
+                    old = db.scalars(mine.offset(most)).all()
+                    if old:
+                        db.execute(delete(replies).where(replies.c.key.in_(old)))
+
+    def _due(self, name: str, more: int, most: int) -> bool:
+        """Whether it is time to look for replies that are too many: at first, and then after a quarter of `most` each time."""
+        if len(self._since) > MOST_COUNTED:
+            self._since.clear()
+        self._since[name] = self._since.get(name, most) + more
+        due = self._since[name] > most // 4
+        if due:
+            self._since[name] = 0
+        return due
 
     def get(self, reply_id: str) -> Given | None:
         """A reply by its id; None where there is none any more."""

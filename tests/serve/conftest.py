@@ -13,7 +13,7 @@ from idiolect.models.speech import Threaded
 from idiolect.serve.app import create
 from idiolect.serve.gateway import Gateway
 from idiolect.serve.settings import Settings
-from idiolect.store import Store, replies, schema  # noqa: F401  # replies: its table
+from idiolect.store import Store, lessons, replies, schema  # noqa: F401  # their tables
 from idiolect.types import Record
 
 
