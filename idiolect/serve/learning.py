@@ -1,4 +1,4 @@
-"""Learning people in the background: what trains, or asks a model, is wanted by one call and done one after another, also after a restart."""
+"""Learning people in the background: what trains, or asks a model, is wanted by a call and done in turn, also after a restart."""
 
 from __future__ import annotations
 
