@@ -8,10 +8,10 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import httpx
 
@@ -24,6 +24,24 @@ SAID = 300  # characters of what the endpoint said that an error repeats
 T = TypeVar("T")
 
 
+class Refused(EndpointError):
+    """An endpoint said no, with an HTTP status and a text."""
+
+    def __init__(self, message: str, status: int, said: str) -> None:
+        super().__init__(message)
+        self.status, self.said = status, said
+
+
+class Failure(NamedTuple):
+    """A try that failed: why, whether another may help, and the seconds that were asked for until then."""
+
+    reason: str
+    again: bool
+    wait: float = 0.0
+    status: int = 0  # 0: there was no answer
+    said: str = ""
+
+
 class Endpoint:
     """The endpoint at `url`, asked at most `concurrency` times at once (a stream that is being read counts), over all threads.
 
@@ -34,28 +52,33 @@ class Endpoint:
     def __init__(self, url: str, key: str | None, timeout: float, retries: int, concurrency: int) -> None:
         if timeout <= 0 or retries < 0 or concurrency < 1:
             raise ModelError(f"out of range (timeout > 0, retries >= 0, concurrency >= 1): {timeout}, {retries}, {concurrency}")
-        self.url, self.retries = _address(url), retries
+        self.url, self.timeout, self.retries = _address(url), timeout, retries
         self._key = _key(key, httpx.URL(self.url).host)
         self._turn = threading.BoundedSemaphore(concurrency)
-        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {self._key}"} if self._key else {})
+        self.headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {self._key}"} if self._key else {})
         limits = httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)
-        self._client = httpx.Client(headers=headers, timeout=timeout, limits=limits)
+        self._client = httpx.Client(headers=self.headers, timeout=timeout, limits=limits)
 
-    def ask(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """The JSON object that the endpoint answers `body` with."""
+    def ask(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The JSON object that the endpoint answers `body` with; without one, what stands at `path`."""
+        return self.json(self.text(path, body))
+
+    def text(self, path: str, body: dict[str, Any] | None = None, final: Collection[int] = ()) -> str:
+        """What the endpoint answers; a status in `final` is not tried again. Raises Refused, or EndpointError if there is no answer."""
+        method, content = ("GET", None) if body is None else ("POST", wire(body))
 
         def once() -> str:
             with self._turn:
-                return _checked(self._client.post(f"{self.url}/{path}", content=_wire(body))).text
+                return _checked(self._client.request(method, f"{self.url}/{path}", content=content)).text
 
-        return self.json(self._tried(once))
+        return self._tried(once, final)
 
     @contextlib.contextmanager
     def stream(self, path: str, body: dict[str, Any]) -> Iterator[Iterator[bytes]]:
         """The bytes of an answer as they come. Once they do, nothing is tried again: httpx.TransportError is the caller's."""
 
         def once() -> httpx.Response:
-            built = self._client.build_request("POST", f"{self.url}/{path}", content=_wire(body))
+            built = self._client.build_request("POST", f"{self.url}/{path}", content=wire(body))
             return _checked(self._client.send(built, stream=True))
 
         with self._turn, contextlib.closing(self._tried(once)) as response:
@@ -92,25 +115,41 @@ class Endpoint:
         said = said.replace(self._key, "[the API key]") if self._key else said
         return repr(said[:SAID]) if said.strip() else "nothing"
 
-    def _tried(self, once: Callable[[], T]) -> T:
+    def refused(self, status: int, headers: Mapping[str, str], said: str) -> Failure:
+        """A try that the endpoint answered with a status other than 2xx."""
+        reason = f"said {status}: {self.quoted(said)}{_HINTS.get(status, '')}"
+        return Failure(reason, status in (408, 429) or status >= 500, _asked_wait(headers), status, said)
+
+    def decide(self, failure: Failure, tries: int, final: Collection[int] = ()) -> float:
+        """Seconds to wait before the next try, after `tries` of them. Raises Refused or EndpointError if there shall be none."""
+        reason = failure.reason
+        again = failure.again and failure.status not in final
+        if not again or tries > self.retries:
+            reason += f" (tried {tries} times)" if tries > 1 else ""
+        elif failure.wait > LONGEST_WAIT:
+            reason += f"; it asks to wait {failure.wait:.0f} s: try again then"
+        else:
+            return max(failure.wait, min(FIRST_WAIT * 2.0 ** (tries - 1), LONGEST_WAIT) * random.uniform(0.5, 1.0))
+        said = self.failed(reason)
+        raise Refused(str(said), failure.status, failure.said) if failure.status else said
+
+    def _tried(self, once: Callable[[], T], final: Collection[int] = ()) -> T:
         """What `once` gives, tried again as often as is allowed where another try may help."""
         tries = 1
         while True:
             try:
                 return once()
             except httpx.HTTPStatusError as error:
-                status, wait = error.response.status_code, _asked_wait(error.response.headers)
-                again = status in (408, 429) or status >= 500
-                reason = f"said {status}: {self.quoted(error.response.text)}{_HINTS.get(status, '')}"
+                failure = self.refused(error.response.status_code, error.response.headers, error.response.text)
             except httpx.HTTPError as error:
-                again, wait, reason = isinstance(error, httpx.TransportError), 0.0, f"gave no answer ({told(error)})"
-            if not again or tries > self.retries:
-                raise self.failed(reason + (f" (tried {tries} times)" if tries > 1 else ""))
-            if wait > LONGEST_WAIT:
-                raise self.failed(f"{reason}; it asks to wait {wait:.0f} s: try again then")
-            backoff = min(FIRST_WAIT * 2 ** (tries - 1), LONGEST_WAIT) * random.uniform(0.5, 1.0)
-            time.sleep(max(wait, backoff))
+                failure = lost(told(error), isinstance(error, httpx.TransportError))
+            time.sleep(self.decide(failure, tries, final))
             tries += 1
+
+
+def lost(what: str, again: bool = True) -> Failure:
+    """A try that got no answer."""
+    return Failure(f"gave no answer ({what})", again)
 
 
 def told(error: httpx.HTTPError) -> str:
@@ -152,12 +191,12 @@ def _checked(response: httpx.Response) -> httpx.Response:
     return response
 
 
-def _wire(body: dict[str, Any]) -> bytes:
+def wire(body: dict[str, Any]) -> bytes:
     """JSON in ASCII, so that lone surrogates travel as escapes."""
     return json.dumps(body).encode("ascii")
 
 
-def _asked_wait(headers: httpx.Headers) -> float:
+def _asked_wait(headers: Mapping[str, str]) -> float:
     """Seconds that Retry-After asks for, as a number or a date; 0 if it asks for nothing one can read."""
     asked = headers.get("retry-after", "")
     with contextlib.suppress(ValueError):

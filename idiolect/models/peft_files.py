@@ -1,27 +1,22 @@
-"""Adapters read from and written to folders in PEFT's format, which vLLM, LoRAX and PEFT load."""
+"""Adapters read from folders in PEFT's format, which vLLM, LoRAX and PEFT load; `write_peft` stands in a module that does without torch."""
 
 from __future__ import annotations
 
 import json
 import math
-import os
 import re
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
-from idiolect.errors import ModelError, StoreError
+from idiolect.errors import ModelError
+from idiolect.models.peft_write import CONFIG, ROOT, SETTING, WEIGHTS, write_peft
 from idiolect.types import Adapter, Floats, digest
 
-CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
-ROOT = "base_model.model."  # stands before every path in PEFT's files
-SETTING = "idiolect_config"  # in the weights' metadata: which configuration they were written with
+__all__ = ["read_peft", "write_peft"]
+
 REFUSED = {  # settings that mean more than B @ A @ input
     "use_dora": "DoRA",
     "use_qalora": "QA-LoRA",
@@ -47,70 +42,6 @@ def read_peft(folder: str | Path) -> Adapter:
     if len(set(scales.values())) == 1:
         return Adapter(modules, scale=next(iter(scales.values())), name=folder.name)
     return Adapter({path: (a, b * scales[path]) for path, (a, b) in modules.items()}, name=folder.name)
-
-
-def write_peft(adapter: Adapter, folder: str | Path, base_model_name: str) -> None:
-    """Write the adapter as PEFT would. A new folder appears whole or not at all.
-
-    In a folder that is there, other files stay; a write that was interrupted between the two files is noticed by `read_peft`.
-    Raises StoreError where the disk refuses, with what was there before untouched.
-    """
-    folder = Path(folder)
-    text = json.dumps(_settings(adapter, base_model_name), indent=2, sort_keys=True) + "\n"
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        try:
-            _write(adapter, draft, text)
-            _publish(draft, folder)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
-    except (OSError, SafetensorError) as error:
-        raise StoreError(f"the adapter cannot be written to {str(folder)!r}: {error}; what was there before is whole") from error
-
-
-def _settings(adapter: Adapter, base_model_name: str) -> dict[str, Any]:
-    ranks = {path: int(a.shape[0]) for path, (a, _) in adapter.modules.items()}
-    rank = max(ranks.values(), default=1)
-    others = {path: own for path, own in ranks.items() if own != rank}
-    return {
-        "peft_type": "LORA",
-        "task_type": "CAUSAL_LM",
-        "base_model_name_or_path": base_model_name,
-        "inference_mode": True,
-        "bias": "none",
-        "r": rank,
-        "lora_alpha": _number(adapter.scale * rank),
-        "lora_dropout": 0.0,
-        "target_modules": sorted(ranks),
-        "rank_pattern": others,
-        "alpha_pattern": {path: _number(adapter.scale * own) for path, own in others.items()},
-    }
-
-
-def _number(value: float) -> float | int:
-    return int(value) if float(value).is_integer() else float(value)
-
-
-def _write(adapter: Adapter, draft: Path, text: str) -> None:
-    tensors = {}
-    for path, (a, b) in adapter.modules.items():
-        tensors[f"{ROOT}{path}.lora_A.weight"] = torch.tensor(a, dtype=torch.float32)
-        tensors[f"{ROOT}{path}.lora_B.weight"] = torch.tensor(b, dtype=torch.float32)
-    save_file(tensors, draft / WEIGHTS, metadata={"format": "pt", SETTING: digest(text)})
-    (draft / CONFIG).write_text(text, encoding="utf-8")
-    for name in (WEIGHTS, CONFIG):
-        with open(draft / name, "rb+") as written:
-            os.fsync(written.fileno())
-
-
-def _publish(draft: Path, folder: Path) -> None:
-    draft.chmod(0o755)  # a temporary folder is private
-    if not folder.exists():
-        draft.rename(folder)
-        return
-    for name in (WEIGHTS, CONFIG):
-        os.replace(draft / name, folder / name)
 
 
 def _text(folder: Path) -> str:

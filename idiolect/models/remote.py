@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import httpx
 
-from idiolect.models.endpoint import Endpoint, told
+from idiolect.errors import EndpointError
+from idiolect.models import wire
+from idiolect.models.endpoint import Endpoint, Refused, told
 from idiolect.models.lm import check
 from idiolect.models.sse import events
 from idiolect.types import Message, Reply, Request, Score
@@ -42,8 +45,8 @@ class RemoteLM:
         concurrency: int = 8,
         scoring: Template | None = None,
     ) -> None:
-        self._endpoint = Endpoint(url, api_key, timeout, retries, concurrency)
-        self.model, self.name = model, f"{model} at {self._endpoint.url}"
+        self.endpoint = Endpoint(url, api_key, timeout, retries, concurrency)
+        self.model, self.name = model, f"{model} at {self.endpoint.url}"
         self.concurrency, self.scoring = concurrency, scoring
         self.can = frozenset({"logprobs"} if scoring else ())
 
@@ -69,12 +72,27 @@ class RemoteLM:
             check(self, request.needs | {"logprobs"}, "score")
         return self._together(lambda pair: self._score(*pair), list(zip(requests, answers, strict=True)))
 
+    def hold(self, request: Request) -> str | None:
+        """The name that the endpoint knows this request's model by, until `release`; None if it must `load` it first. Never waits."""
+        return self.model
+
+    def load(self, request: Request) -> str:
+        """As `hold`, after waiting for whatever must be done first. Raises ModelError."""
+        return self.model
+
+    def release(self, model: str) -> None:
+        """A request that held `model` is done."""
+
+    def restore(self, request: Request, model: str) -> bool:
+        """The endpoint says that it knows no `model`: whether it has been told again. Raises ModelError."""
+        return False
+
     def close(self) -> None:
         """Close the connections."""
-        self._endpoint.close()
+        self.endpoint.close()
 
     def __repr__(self) -> str:
-        return f"RemoteLM({self._endpoint.url!r}, {self.model!r})"
+        return f"RemoteLM({self.endpoint.url!r}, {self.model!r})"
 
     def _together(self, work: Callable[[Any], T], items: Sequence[Any]) -> list[T]:
         """`work` done on every item, in order; the first failure ends what has not begun."""
@@ -87,58 +105,73 @@ class RemoteLM:
                 raise
 
     def _reply(self, request: Request) -> Reply:
-        said = self._endpoint.ask("chat/completions", self._chat(request))
-        with self._endpoint.understood(said):
-            choice, usage = said["choices"][0], said.get("usage") or {}
-            text = choice["message"]["content"] or ""
-            if not isinstance(text, str):
-                raise TypeError("the content is not a text")
-            counts = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
-            return Reply(text, request.sources, "length" if choice.get("finish_reason") == "length" else "stop", *counts)
+        said = self._asked(request, lambda model: self.endpoint.ask(wire.CHAT, wire.chat(request, model)))
+        with self.endpoint.understood(said):
+            return wire.reply(said, request)
+
+    def _asked(self, request: Request, ask: Callable[[str], T]) -> T:
+        """What `ask` gets, under the name that the request's model has there."""
+        with self._held(request) as model:
+            return self._again(request, model, ask)
+
+    @contextlib.contextmanager
+    def _held(self, request: Request) -> Iterator[str]:
+        model = self.hold(request) or self.load(request)
+        try:
+            yield model
+        finally:
+            self.release(model)
+
+    def _again(self, request: Request, model: str, ask: Callable[[str], T]) -> T:
+        """What `ask` gets; where the endpoint has forgotten the model, at the second time."""
+        try:
+            return ask(model)
+        except Refused as refused:
+            if refused.status != 404 or not self.restore(request, model):
+                raise
+        return ask(model)
 
     def _pieces(self, request: Request) -> Iterator[str]:
         chars, finished = 0, False
-        with self._endpoint.stream("chat/completions", {**self._chat(request), "stream": True}) as chunks:
+        with contextlib.ExitStack() as stack:
+            model = stack.enter_context(self._held(request))
+            body = {**wire.chat(request, model), "stream": True}
+            chunks = self._again(request, model, lambda _: stack.enter_context(self.endpoint.stream(wire.CHAT, body)))
             try:
                 for data in events(chunks):
                     if data.strip() == "[DONE]":
                         return
-                    piece, ended = self._piece(data)
-                    chars, finished = chars + len(piece), finished or ended
-                    if piece:
-                        yield piece
+                    piece = self.piece(data)
+                    chars, finished = chars + len(piece.text), finished or bool(piece.ended)
+                    if piece.text:
+                        yield piece.text
             except httpx.HTTPError as error:
-                raise self._endpoint.failed(f"broke off after {chars} characters ({told(error)})") from None
+                raise self.broken(chars, told(error)) from None
         if not finished:
-            raise self._endpoint.failed(f"broke off after {chars} characters (the stream ended early)")
+            raise self.broken(chars, "the stream ended early")
 
-    def _piece(self, data: str) -> tuple[str, bool]:
-        """The text in one event, and whether the reply is finished."""
-        said = self._endpoint.json(data)
+    def piece(self, data: str) -> wire.Piece:
+        """What one event of a stream tells. Raises EndpointError."""
+        said = self.endpoint.json(data)
         if "error" in said:
-            raise self._endpoint.failed(f"said while streaming: {self._endpoint.quoted(data)}")
-        with self._endpoint.understood(said):
-            piece = "".join((choice.get("delta") or {}).get("content") or "" for choice in said["choices"])
-            return piece, any(choice.get("finish_reason") for choice in said["choices"])
+            raise self.endpoint.failed(f"said while streaming: {self.endpoint.quoted(data)}")
+        with self.endpoint.understood(said):
+            return wire.piece(said)
 
-    def _chat(self, request: Request) -> dict[str, Any]:
-        """The body of a chat request; what makes no difference is left out, since some endpoints refuse what they do not know."""
-        own = request.sampling
-        body: dict[str, Any] = {"model": self.model, "messages": [{"role": m.role, "content": m.content} for m in request.messages]}
-        body |= {"max_tokens": own.max_tokens, "temperature": own.temperature}
-        drawn = {"top_p": own.top_p, "seed": own.seed} if own.temperature else {}
-        return body | drawn | ({"stop": list(own.stop)} if own.stop else {})
+    def broken(self, chars: int, why: str) -> EndpointError:
+        """The error that a stream broke off."""
+        return self.endpoint.failed(f"broke off after {chars} characters ({why})")
 
     def _score(self, request: Request, answer: str) -> Score:
         prompt = self.scoring(request.messages) if self.scoring else ""
         # one token is made and left out again: 0 means "no limit" to some servers
-        body = {"model": self.model, "prompt": prompt + answer, "max_tokens": 1, "echo": True, "logprobs": 1, "temperature": 0}
-        said = self._endpoint.ask("completions", body)
-        with self._endpoint.understood(said):
+        body = {"prompt": prompt + answer, "max_tokens": 1, "echo": True, "logprobs": 1, "temperature": 0}
+        said = self._asked(request, lambda model: self.endpoint.ask("completions", {"model": model, **body}))
+        with self.endpoint.understood(said):
             found = said["choices"][0].get("logprobs") or {}
             made = int((said.get("usage") or {}).get("completion_tokens", 1))
             if len(found.get("tokens") or ()) <= made:
-                raise self._endpoint.failed("gave no log-probabilities of what it was sent: use it without `scoring`")
+                raise self.endpoint.failed("gave no log-probabilities of what it was sent: use it without `scoring`")
             return _last(found, len(found["tokens"]) - made, len(answer))
 
 

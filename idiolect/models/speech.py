@@ -8,7 +8,7 @@ import contextvars
 import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from typing import Literal, Protocol
 
 from idiolect.errors import ModelError
 from idiolect.models.lm import BYTES_A_TOKEN, LM, check
@@ -103,10 +103,10 @@ class Threaded:
         return told_in_pieces(request, speech.text)
 
 
-def told_in_pieces(request: Request, text: str, finish: str | None = "stop") -> Reply:
+def told_in_pieces(request: Request, text: str, finish: Literal["stop", "length"] = "stop") -> Reply:
     """The reply of a stream that told no counts: tokens are estimated from bytes."""
     asked = sum(estimated(message.content) for message in request.messages)
-    return Reply(text, request.sources, "length" if finish == "length" else "stop", asked, estimated(text))
+    return Reply(text, request.sources, finish, asked, estimated(text))
 
 
 def estimated(text: str) -> int:

@@ -70,6 +70,13 @@ def test_an_adapter_written_here_gives_the_same_logits_in_peft(bench, tmp_path, 
     assert torch.allclose(ours(bench, adapter), theirs(bench, model), atol=1e-5)
 
 
+def test_a_bottleneck_is_refused_and_nothing_is_written(tmp_path):
+    behind = Adapter({"model.layers.0.mlp.down_proj": (np.ones((2, 33), "f4"), np.ones((32, 2), "f4"))}, 1.0, "ann's", "relu")
+    with pytest.raises(ModelError, match=r"ann's is a bottleneck with relu.*LoRA"):
+        write_peft(behind, tmp_path / "own", "some/base")
+    assert not list(tmp_path.iterdir())
+
+
 def test_written_and_read_it_is_the_same_adapter(llama, tmp_path):
     adapter = llama.adapter(1, scale=2.0)
     write_peft(adapter, tmp_path / "deep" / "own", "some/base")
@@ -93,7 +100,7 @@ def test_a_disk_that_refuses_leaves_the_old_adapter_whole(llama, tmp_path, monke
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("idiolect.models.peft_files.save_file", full)
+    monkeypatch.setattr("idiolect.models.peft_write.save_file", full)
     with pytest.raises(StoreError, match="No space left"):
         write_peft(llama.adapter(2), tmp_path / "own", "base")
     assert read_peft(tmp_path / "own") == llama.adapter(1)
