@@ -128,6 +128,8 @@ ROWS = (
          "Bałazy et al., 2024, arXiv:2405.17604; Clarke et al., PEFT-U, 2024, arXiv:2407.18078", "adapters train"),
     _row("ia3", "adaptation.ia3:IA3", "model", "a number a channel for the person, by which activations are scaled",
          "Liu et al., NeurIPS 2022, arXiv:2205.05638; Clarke et al., PEFT-U, 2024, arXiv:2407.18078", "adapters train"),
+    _row("houlsby", "adaptation.houlsby:Houlsby", "model", "a small network of the person's own behind each sub-layer",
+         "Houlsby et al., ICML 2019, arXiv:1902.00751; Clarke et al., PEFT-U, 2024, arXiv:2407.18078", "adapters train"),
     _row("per_pcs", "adaptation.per_pcs:PerPcs", "model", "an adapter put together of pieces that other people share, without training",
          "Tan et al., EMNLP 2024, arXiv:2406.10471", "adapters train"),
     _row("plora", "adaptation.plora:PLoRA", "model", "one LoRA adapter for everybody, with a few numbers of the person's own inside",

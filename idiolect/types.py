@@ -71,29 +71,39 @@ class Adapter(ByContent):
 
     `modules` maps a module's path inside the model ("model.layers.0.self_attn.q_proj") to (A, B),
     A of shape (rank, inputs), B of shape (outputs, rank), float32. Ranks may differ by module. Nobody writes into them.
+
+    With `activation` "relu" it is a bottleneck behind each module in place of a LoRA beside it: `scale * B @ relu(A @ (y, 1))` is added
+    to the module's output y, that of LoRAs included. A is (rank, outputs + 1): its last column is the bias on the way down, and a row of
+    zeros that ends in 1 has the bias on the way up in its column of B.
     """
 
     modules: Mapping[str, tuple[Floats, Floats]]
     scale: float = 1.0
     name: str = ""
+    activation: Literal["none", "relu"] = "none"
 
     def __post_init__(self) -> None:
+        if self.activation not in ("none", "relu"):
+            raise RequestError(f"adapter {self.name!r}: there is no activation {self.activation!r}; take 'none' or 'relu'")
+        behind = self.activation != "none"
         for path, (a, b) in self.modules.items():
-            if a.ndim != 2 or b.ndim != 2 or a.shape[0] != b.shape[1]:
-                raise RequestError(f"adapter {self.name!r}: {path} has A {a.shape} and B {b.shape}; need (r, in), (out, r)")
+            if a.ndim != 2 or b.ndim != 2 or a.shape[0] != b.shape[1] or (behind and a.shape[1] != b.shape[0] + 1):
+                need = "(r, out + 1), (out, r)" if behind else "(r, in), (out, r)"
+                raise RequestError(f"adapter {self.name!r}: {path} has A {a.shape} and B {b.shape}; need {need}")
 
     @classmethod
     def checked(cls, modules: Mapping[str, tuple[Floats, Floats]], scale: float, name: str, digest: str) -> Adapter:
-        """An adapter whose shapes were checked and whose digest was made before: none of its bytes is read."""
+        """A LoRA whose shapes were checked and whose digest was made before: none of its bytes is read."""
         made = object.__new__(cls)
-        made.__dict__.update(modules=modules, scale=scale, name=name, digest=digest)
+        made.__dict__.update(modules=modules, scale=scale, name=name, activation="none", digest=digest)
         return made
 
     @cached_property
     def digest(self) -> str:  # type: ignore[override]
         """Names the scale and the content of all factors, bit for bit; made when it is first asked for: nothing is read before."""
+        kind = () if self.activation == "none" else (self.activation,)  # a LoRA's digest is kept beside it in stores
         parts = ([path.encode("utf-8", "surrogatepass"), *map(_raw, self.modules[path])] for path in sorted(self.modules))
-        return digest(repr(float(self.scale)), *(part for three in parts for part in three))
+        return digest(*kind, repr(float(self.scale)), *(part for three in parts for part in three))
 
 
 @dataclass(frozen=True, eq=False)

@@ -134,6 +134,19 @@ def test_every_part_of_an_adapter_and_of_steering_counts():
     assert len({steering(), steering(1), steering(scope="all"), steering(at=0.0)}) == 4
 
 
+def test_the_activation_counts_and_without_one_the_digest_is_the_one_that_was_kept():
+    lora, behind = (Adapter({"q": (np.ones((1, 2), "f4"), np.zeros((1, 1), "f4"))}, 0.5, "", kind) for kind in ("none", "relu"))
+    assert lora != behind and lora.digest == "1e11d73564417770" == Adapter.checked(lora.modules, 0.5, "", lora.digest).digest
+    assert dataclasses.replace(behind, name="x") == behind and dataclasses.replace(behind, name="x").activation == "relu"
+
+
+def test_a_bottleneck_needs_room_for_its_bias_and_an_activation_that_there_is():
+    with pytest.raises(RequestError, match=r"q has A \(1, 2\) and B \(2, 1\); need \(r, out \+ 1\)"):
+        Adapter({"q": (np.ones((1, 2)), np.ones((2, 1)))}, activation="relu")
+    with pytest.raises(RequestError, match="no activation 'gelu'"):
+        Adapter({}, activation="gelu")
+
+
 def test_equal_numbers_of_another_shape_are_another_prefix():
     flat = np.arange(6, dtype="f4")
     assert Prefix(flat.reshape(2, 3)) != Prefix(flat.reshape(3, 2))

@@ -1,4 +1,7 @@
-"""Adapters added, scaled, mixed, taken apart and made smaller: always as the change of weights that they are, `scale * B @ A`."""
+"""Adapters added, scaled, mixed, taken apart and made smaller: always as the change of weights that they are, `scale * B @ A`.
+
+A bottleneck (`Adapter.activation`) changes no weights: it can be scaled; everything else refuses it with RequestError.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,8 @@ Shares = Mapping[Adapter, float] | Sequence[tuple[Adapter, float]]
 
 
 def scaled(adapter: Adapter, share: float, name: str = "") -> Adapter:
-    """`share` times the change that `adapter` makes; its factors are the same arrays."""
-    return Adapter(adapter.modules, adapter.scale * share, name or adapter.name)
+    """`share` times the change that `adapter` makes, which may be a bottleneck; its factors are the same arrays."""
+    return Adapter(adapter.modules, adapter.scale * share, name or adapter.name, adapter.activation)
 
 
 def mixture(shares: Shares, name: str = "") -> Adapter:
@@ -58,8 +61,8 @@ def singular_values(adapter: Adapter) -> dict[str, Wide]:
 
 def delta(adapter: Adapter, path: str) -> Wide:
     """The change of a module's weights, (outputs, inputs): for merging and for tests, as it needs that much memory."""
-    a, b = adapter.modules[path]
-    change: Wide = adapter.scale * (b.astype(np.float64) @ a.astype(np.float64))
+    a, b = _factors(adapter, path)
+    change: Wide = adapter.scale * (b @ a)
     return change
 
 
@@ -81,20 +84,28 @@ def factorwise(shares: Shares, *, strict: bool = False, name: str = "") -> Adapt
     return Adapter({path: (_average(parts, path, 0), _average(parts, path, 1)) for path in first.modules}, first.scale, name)
 
 
+def _factors(adapter: Adapter, path: str) -> tuple[Wide, Wide]:
+    if adapter.activation != "none":
+        what = f"the adapter {adapter.name or adapter.digest} is a bottleneck with {adapter.activation} and changes no weights"
+        raise RequestError(f"{what}: give it to the request with its share, where bottlenecks are added up as they are")
+    a, b = adapter.modules[path]
+    return a.astype(np.float64), b.astype(np.float64)
+
+
 def _side_by_side(path: str, parts: Sequence[tuple[Adapter, float]]) -> tuple[Floats, Floats]:
     """A of all parts on top of one another, B beside one another; scale and share are multiplied into B."""
-    having = [(adapter.modules[path], adapter.scale * share) for adapter, share in parts if path in adapter.modules]
+    having = [(_factors(adapter, path), adapter.scale * share) for adapter, share in parts if path in adapter.modules]
     sizes = {(a.shape[1], b.shape[0]) for (a, b), _ in having}
     if len(sizes) > 1:
         raise RequestError(f"the adapters are for (inputs, outputs) {sorted(sizes)} at {path}: they were made for different models")
     down = np.concatenate([a for (a, _), _ in having])
-    up = np.concatenate([b.astype(np.float64) * share for (_, b), share in having], axis=1)
+    up = np.concatenate([b * share for (_, b), share in having], axis=1)
     return _single(down), _single(up)
 
 
 def _decomposed(adapter: Adapter, path: str) -> tuple[Wide, Wide, Wide]:
     """U (outputs, k), singular values (k,) and V transposed (k, inputs) of a change, through its factors: never outputs x inputs."""
-    a, b = (factor.astype(np.float64) for factor in adapter.modules[path])
+    a, b = _factors(adapter, path)
     left, core_left = np.linalg.qr(b)
     right, core_right = np.linalg.qr(a.T)
     inner_left, values, inner_right = np.linalg.svd(adapter.scale * (core_left @ core_right.T), full_matrices=False)
@@ -108,7 +119,7 @@ def _nearest(adapter: Adapter, path: str, rank: int) -> tuple[Floats, Floats]:
 
 
 def _average(parts: Sequence[tuple[Adapter, float]], path: str, which: int) -> Floats:
-    return _single(sum(share * adapter.modules[path][which].astype(np.float64) for adapter, share in parts))
+    return _single(sum(share * _factors(adapter, path)[which] for adapter, share in parts))
 
 
 def _single(array: Any) -> Floats:

@@ -14,6 +14,7 @@ from idiolect.errors import ModelError
 from idiolect.models.places import blocks
 
 Lora = Mapping[str, tuple[Tensor, Tensor]]  # module path -> A (jobs, rank, inputs), B (jobs, rank, outputs) with scale and share in it
+Bottleneck = Lora  # the same behind a module: A (jobs, rank, outputs + 1), whose last column is beside a constant 1
 
 
 @dataclass(frozen=True)
@@ -29,26 +30,32 @@ class Bends:
     everywhere: Mapping[int, Tensor] = field(default_factory=dict)  # steering at all positions, those of a prefix included
     decoding: Mapping[int, Tensor] = field(default_factory=dict)  # steering at positions that hold generated or scored tokens
     prefixes: Sequence[Tensor | None] = ()
+    bottleneck: Bottleneck = field(default_factory=dict)  # its jobs are those of `lora`
 
     def rows(self, keep: Tensor) -> Bends:
         """The bends of these rows only, with a copy of its job for each: what follows gathers nothing."""
         job = keep if self.jobs is None else self.jobs[keep]
         return replace(
             self,
-            lora={path: (_take(a, job), _take(b, job)) for path, (a, b) in self.lora.items()},
+            lora=_taken(self.lora, job),
+            bottleneck=_taken(self.bottleneck, job),
             jobs=None,
             everywhere={layer: vectors[keep] for layer, vectors in self.everywhere.items()},
             decoding={layer: vectors[keep] for layer, vectors in self.decoding.items()},
             prefixes=[self.prefixes[row] for row in keep.tolist()] if self.prefixes else (),
         )
 
-    def beside(self, lora: Lora) -> Bends:
+    def beside(self, lora: Lora, bottleneck: Bottleneck | None = None) -> Bends:
         """These bends and another adapter for each job, added: ranks stand side by side. A single job serves all."""
-        return replace(self, lora=side_by_side(self.lora, lora))
+        behind = side_by_side(self.bottleneck, bottleneck) if bottleneck else self.bottleneck
+        return replace(self, lora=side_by_side(self.lora, lora), bottleneck=behind)
 
 
 def side_by_side(first: Lora, second: Lora) -> dict[str, tuple[Tensor, Tensor]]:
-    """The sum of two sets of adapters as one of rank r1 + r2; where one has a single job, every job of the other gets it."""
+    """The sum of two sets of adapters as one of rank r1 + r2; where one has a single job, every job of the other gets it.
+
+    Exact for bottlenecks too: the activation is taken number by number.
+    """
     made = dict(first)
     for path, (a, b) in second.items():
         made[path] = (_cat(first[path][0], a), _cat(first[path][1], b)) if path in first else (a, b)
@@ -71,6 +78,10 @@ def bent(model: nn.Module, bends: Bends, scope: Tensor | None = None) -> Iterato
             module = _at(model, path)
             own.append((module, module.__dict__.get("forward")))
             module.__dict__["forward"] = _with_lora(path, module.forward, a, b, bends.jobs)
+        for path, (a, b) in bends.bottleneck.items():  # after the LoRAs: their output is what it is given
+            module = _at(model, path)
+            own.append((module, module.__dict__.get("forward")))
+            module.__dict__["forward"] = _with_bottleneck(path, module.forward, a, b, bends.jobs)
         for layer, vectors in bends.everywhere.items():
             handles.append(_moves(blocks(model)[layer], vectors, None))
         for layer, vectors in bends.decoding.items():
@@ -80,7 +91,7 @@ def bent(model: nn.Module, bends: Bends, scope: Tensor | None = None) -> Iterato
     finally:
         for handle in handles:
             handle.remove()
-        for module, forward in own:
+        for module, forward in reversed(own):  # a module may have been given two
             module.__dict__.pop("forward") if forward is None else module.__dict__.update(forward=forward)
 
 
@@ -120,10 +131,26 @@ def _with_lora(path: str, forward: Any, a: Tensor, b: Tensor, jobs: Tensor | Non
 
     def bent_forward(x: Tensor) -> Tensor:
         if x.dim() != 3:
-            raise ModelError(f"{path} is given {x.dim()}-dimensional input: rows cannot be told apart, so no adapter can stand there")
+            raise _one_heap(path, x)
         return _plus_delta(forward(x), x.to(a.dtype), a, b, jobs)
 
     return bent_forward
+
+
+def _with_bottleneck(path: str, forward: Any, a: Tensor, b: Tensor, jobs: Tensor | None) -> Any:
+    """A module's forward with what a bottleneck makes of its output added."""
+
+    def bent_forward(x: Tensor) -> Tensor:
+        if x.dim() != 3:
+            raise _one_heap(path, x)
+        output: Tensor = forward(x)
+        return output + _through(output.to(a.dtype), a, b, jobs).to(output.dtype)
+
+    return bent_forward
+
+
+def _one_heap(path: str, x: Tensor) -> ModelError:
+    return ModelError(f"{path} is given {x.dim()}-dimensional input: rows cannot be told apart, so no adapter can stand there")
 
 
 def _plus_delta(output: Tensor, x: Tensor, a: Tensor, b: Tensor, jobs: Tensor | None) -> Tensor:
@@ -134,6 +161,17 @@ def _plus_delta(output: Tensor, x: Tensor, a: Tensor, b: Tensor, jobs: Tensor | 
         a, b = a[jobs], b[jobs]
     down = torch.bmm(x, a.transpose(1, 2))
     return torch.baddbmm(output, down, b) if output.dtype == b.dtype else output + torch.bmm(down, b).to(output.dtype)
+
+
+def _through(y: Tensor, a: Tensor, b: Tensor, jobs: Tensor | None) -> Tensor:
+    """B relu(A (y, 1)) for y (rows, tokens, outputs), each row with its own A and B."""
+    if a.shape[0] == 1:
+        inner = torch.relu(y @ a[0, :, :-1].T + a[0, :, -1])
+        return inner @ b[0]
+    if jobs is not None:
+        a, b = a[jobs], b[jobs]
+    inner = torch.relu(torch.baddbmm(a[:, None, :, -1], y, a[:, :, :-1].transpose(1, 2)))
+    return torch.bmm(inner, b)
 
 
 def _moves(block: nn.Module, vectors: Tensor, scope: Tensor | None) -> Any:
@@ -149,6 +187,10 @@ def _moves(block: nn.Module, vectors: Tensor, scope: Tensor | None) -> Any:
 def _stream(output: Any) -> Tensor:
     stream: Tensor = output[0] if isinstance(output, tuple) else output
     return stream
+
+
+def _taken(lora: Lora, job: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+    return {path: (_take(a, job), _take(b, job)) for path, (a, b) in lora.items()}
 
 
 def _take(stack: Tensor, job: Tensor) -> Tensor:

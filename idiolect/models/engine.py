@@ -59,7 +59,7 @@ class Engine:
         steering = dict(bends.everywhere)
         for layer, vectors in bends.decoding.items():
             steering[layer] = steering[layer] + vectors if layer in steering else vectors
-        with swift(self.linears), bent(self.model, Bends(bends.lora, bends.jobs)):
+        with swift(self.linears), bent(self.model, Bends(bends.lora, bends.jobs, bottleneck=bends.bottleneck)):
             return self.lean.step(batch, steering, cache)
 
     def logits_and_states(self, batch: Padded, bends: Bends, keep: int, cache: DynamicCache | None = None) -> tuple[Tensor, Tensor]:
@@ -108,7 +108,7 @@ class Engine:
         return made
 
     def _bent_paths(self, bends: Bends) -> list[Any]:
-        return [self.model.get_submodule(path) for path in bends.lora]
+        return [self.model.get_submodule(path) for path in (*bends.lora, *bends.bottleneck)]
 
     def targets(self, rows: Sequence[Encoded]) -> tuple[Tensor, Tensor]:
         """Answer tokens (rows, longest answer), aligned at the end, and a float mask that is 1 where there is one."""

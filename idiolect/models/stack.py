@@ -19,10 +19,13 @@ def fits(request: Request, linears: dict[str, tuple[int, int]], layers: int, wid
     """Refuse, before any work, what the request carries and this model has no place for. Raises ModelError."""
     for adapter, _ in request.adapters:
         for path, (a, b) in adapter.modules.items():
-            if linears.get(path) != (a.shape[1], b.shape[0]):
-                there = f"is {linears[path]}" if path in linears else "is not there"
+            there = linears.get(path)
+            if there and adapter.activation != "none":
+                there = there[1] + 1, there[1]  # behind a module: it is given the outputs, and a 1
+            if there != (a.shape[1], b.shape[0]):
+                found = f"is {there}" if there else "is not there"
                 wanted = f"the adapter {adapter.name or adapter.digest} is for (inputs, outputs) {(a.shape[1], b.shape[0])} at {path}"
-                raise ModelError(f"{wanted}, which in this model {there}: it was made for another model")
+                raise ModelError(f"{wanted}, which in this model {found}: it was made for another model")
     if request.prefix is not None and request.prefix.vectors.shape[1] != width:
         raise ModelError(f"the prefix is {request.prefix.vectors.shape[1]} wide and the model {width}: it was made for another model")
     if request.memory is not None and request.memory.keys.shape[1] != width:
@@ -37,24 +40,30 @@ def bends_of(requests: Sequence[Request], *, device: torch.device, dtype: torch.
     """The bends of these rows. Rows with the same mixture share a job; rows without one share an empty job."""
     jobs: dict[Mixture, int] = {}
     numbers = [jobs.setdefault(request.adapters, len(jobs)) for request in requests]
-    lora, own = stacked(list(jobs), device=device, dtype=dtype), len(jobs) in (1, len(requests))
+    lora, bottleneck = (stacked(list(jobs), device=device, dtype=dtype, activation=kind) for kind in ("none", "relu"))
+    own = len(jobs) in (1, len(requests))
     prefixes = [None if r.prefix is None else _tensor(r.prefix.vectors, device, dtype) for r in requests]
     return Bends(
         lora=lora,
-        jobs=torch.tensor(numbers, device=device) if lora and not own else None,
+        bottleneck=bottleneck,
+        jobs=torch.tensor(numbers, device=device) if (lora or bottleneck) and not own else None,
         everywhere=_vectors(requests, "all", device, dtype),
         decoding=_vectors(requests, "decode", device, dtype),
         prefixes=prefixes if any(prefix is not None for prefix in prefixes) else (),
     )
 
 
-def stacked(mixtures: Sequence[Mixture], *, device: torch.device, dtype: torch.dtype) -> dict[str, tuple[Tensor, Tensor]]:
+def stacked(
+    mixtures: Sequence[Mixture], *, device: torch.device, dtype: torch.dtype, activation: str = "none"
+) -> dict[str, tuple[Tensor, Tensor]]:
     """Each mixture as one adapter of its ranks' sum, padded with zeros to the longest: path -> A (jobs, rank, in), B (jobs, rank, out).
 
-    Scale and share are multiplied into B. A zero row of A under a zero row of B adds exactly nothing.
+    Only the adapters with this `activation` are in it. Scale and share are multiplied into B, which is behind the activation. A zero row
+    of A under a zero row of B adds exactly nothing.
     """
-    paths = dict.fromkeys(path for mixture in mixtures for adapter, _ in mixture for path in adapter.modules)
-    return {path: _stacked_at(path, mixtures, device, dtype) for path in paths}
+    alike = [[(adapter, share) for adapter, share in mixture if adapter.activation == activation] for mixture in mixtures]
+    paths = dict.fromkeys(path for mixture in alike for adapter, _ in mixture for path in adapter.modules)
+    return {path: _stacked_at(path, alike, device, dtype) for path in paths}
 
 
 def _stacked_at(path: str, mixtures: Sequence[Mixture], device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:

@@ -34,7 +34,7 @@ def sft(
 ) -> list[Adapter]:
     """One adapter for each job, trained on the answers of its pairs (end token included); bends of a pair's request hold while it trains.
 
-    `modules` are last names of linear layers; where the model has none of them, GPT-2's `c_attn` is taken.
+    `modules` are last names of linear layers; where the model has none of them, GPT-2's `c_attn` is taken, which holds them.
     `rank` and `plan` are one for all jobs, or one for each. A job without pairs gives an adapter that changes nothing (B is zero).
     Raises ModelError for a model that cannot be trained.
     """
@@ -69,7 +69,7 @@ def lora(lm: LM, jobs: int, rank: int | Sequence[int], alpha: float, modules: Se
         raise RequestError(f"{len(ranks)} ranks for {jobs} jobs: give one for all, or one for each")
     forms = [Form(own, alpha / own, one.seed) for own, one in zip(ranks, of_each(plan, jobs), strict=True)]
     first = forms[0] if forms else Form(least, alpha / least, 0)
-    return LoRA(model, _paths(model, modules), first.rank, first.scale, first.seed, forms)
+    return LoRA(model, paths_of(model, modules, "c_attn"), first.rank, first.scale, first.seed, forms)
 
 
 @dataclass(frozen=True)
@@ -121,10 +121,8 @@ class LoRA(Learner):
 
     def bend(self, bends: Bends, parameters: Mapping[str, Tensor], jobs: Tensor, places: Tensor) -> Bends:
         own: Lora = {path: (parameters[f"{path}|A"], parameters[f"{path}|B"] * self._scales()) for path in self.shapes}
-        if len(next(iter(parameters.values()))) > 1:
-            own = {path: (of_rows(a, jobs), of_rows(b, jobs)) for path, (a, b) in own.items()}
-        alone = bends.jobs is None  # the requests carry one mixture at most: it stands beside every row's own
-        return (bends if alone else bends.rows(torch.arange(len(jobs), device=self.device))).beside(own)
+        bends, own = in_rows(bends, own, jobs)
+        return bends.beside(own)
 
     def _scales(self) -> Tensor | float:
         if len({form.scale for form in self.forms}) < 2:
@@ -134,8 +132,17 @@ class LoRA(Learner):
     def adapter(self, parameters: Mapping[str, Tensor], name: str) -> Adapter:
         """Trained parameters of one job in the form that requests carry: A (rank, in), B (out, rank)."""
         cut = {name: value[: self.rank] for name, value in parameters.items()}
-        modules = {path: (_array(cut[f"{path}|A"]), _array(cut[f"{path}|B"].T)) for path in self.shapes}
+        modules = {path: (array_of(cut[f"{path}|A"]), array_of(cut[f"{path}|B"].T)) for path in self.shapes}
         return Adapter(modules, self.scale, name)
+
+
+def in_rows(bends: Bends, own: Lora, jobs: Tensor) -> tuple[Bends, Lora]:
+    """What bends these rows and what is trained, `own` (jobs, ...), so that they can stand beside one another: row i is of `jobs[i]`."""
+    if any(len(a) > 1 for a, _ in own.values()):
+        own = {path: (of_rows(a, jobs), of_rows(b, jobs)) for path, (a, b) in own.items()}
+    if bends.jobs is None:  # the requests carry one mixture at most: it stands beside every row's own
+        return bends, own
+    return bends.rows(torch.arange(len(jobs), device=bends.jobs.device)), own
 
 
 def of_rows(stack: Tensor, jobs: Tensor) -> Tensor:
@@ -150,13 +157,16 @@ def of_rows(stack: Tensor, jobs: Tensor) -> Tensor:
     return own if each == 1 else own[:, None].expand(-1, each, *own.shape[1:]).flatten(0, 1)
 
 
-def _array(value: Tensor) -> Floats:
+def array_of(value: Tensor) -> Floats:
+    """A trained tensor as a request or a state carries it: float32, and a copy."""
     made: Floats = value.detach().float().cpu().contiguous().numpy().copy()
     return made
 
 
-def _paths(model: LocalLM, modules: Sequence[str]) -> list[str]:
+def paths_of(model: LocalLM, modules: Sequence[str], otherwise: str) -> list[str]:
+    """Paths of the linear modules of these last names; `otherwise`, GPT-2's name for them, where the model has none of them.
+
+    Raises ModelError for names that are not there.
+    """
     there = {path.rpartition(".")[2] for path in linears(model.model)}
-    if "c_attn" in there and not there & set(modules):
-        return model.linear_paths(["c_attn"])  # GPT-2 keeps query, key and value in one
-    return model.linear_paths(modules)
+    return model.linear_paths([otherwise] if otherwise in there and not there & set(modules) else modules)

@@ -51,6 +51,7 @@ SMALL: dict[str, dict[str, Any]] = {  # keywords that make a row cheap on a tiny
     "p_tailor": {**TRAINING, "rank": 2, "experts": 3},
     "lora_xs": {**TRAINING, "batch": 2, "rank": 2, "task_rank": 2},
     "ia3": {**TRAINING, "batch": 2, "task_rank": 2},
+    "houlsby": {**TRAINING, "batch": 2, "size": 2, "task_rank": 2},
     "per_pcs": {**TRAINING, "rank": 2, "least": 3},
     "plora": {"epochs": 2, "own_epochs": 2, "newest": 4, "shared_pairs": 6, "batch": 2, "rank": 2, "size": 4},
     "fdlora": {"epochs": 2, "newest": 4, "batch": 2, "rank": 2, "rounds": 2, "searches": 1},

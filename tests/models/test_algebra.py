@@ -120,6 +120,23 @@ def test_averaging_by_factor_refuses_what_has_no_average():
         factorwise({}, strict=True)
 
 
+def test_a_bottleneck_is_scaled_and_nothing_else_because_it_changes_no_weights():
+    linear, behind = random(0, inputs=8), Adapter(random(1, inputs=8).modules, 0.5, "ann's", "relu")
+    halved = scaled(behind, 0.5)
+    assert (halved.scale, halved.activation, halved.name) == (0.25, "relu", "ann's")
+    refusals = [
+        lambda: mixture({linear: 1.0, behind: 1.0}),
+        lambda: subtracted(linear, behind),
+        lambda: truncated(behind, 1),
+        lambda: singular_values(behind),
+        lambda: delta(behind, "q"),
+        lambda: factorwise([(behind, 1.0)], strict=True),
+    ]
+    for refused in refusals:
+        with pytest.raises(RequestError, match="ann's is a bottleneck with relu and changes no weights"):
+            refused()
+
+
 def test_adapters_of_different_models_are_not_mixed():
     with pytest.raises(RequestError, match="different models"):
         added([random(0), random(0, inputs=12)])
