@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -46,9 +47,21 @@ class Kept:
         ]
         return self.store.load(user_id, self.name, self.config) if saved else State()
 
-    def save(self, user_id: str, state: State) -> None:
-        """Keep the state of a person. Raises StoreError for one who was erased meanwhile."""
-        self.store.save(user_id, self.name, self.config, state, self.store.user(user_id).records.digest)
+    def save(self, user: User, state: State) -> None:
+        """Keep what was learnt of `user`, as they were seen then; what came since is no hindrance.
+
+        Raises StoreError for one who was erased meanwhile, or of whom something was forgotten, put right or withdrawn: it may be in
+        the state.
+        """
+        from idiolect.store.store import Changed  # imported late: who keeps nobody needs no database
+
+        while True:
+            version, now = self.store.version(user.id), self.seen(self.store.user(user.id))
+            if not set(user.records) <= set(now.records):
+                raise Changed(f"something of {user.id!r} was taken back while they were learnt: learn them again")
+            with contextlib.suppress(Changed):  # only more came, or less: look again
+                self.store.save(user.id, self.name, self.config, state, user.records.digest, version)
+                return
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +116,13 @@ class Assistant:
 
     def update(self, user_id: str) -> State:
         """Learn a person from all their records, training and asking the model, and keep it: what `observe` had no time for."""
-        before = self._state(user_id) or State()
-        state = self.method.update(before, self.method.readable(self._user(user_id)), [], self.lm)
-        self.states[user_id] = state
-        if self.kept is not None:
-            self.kept.save(user_id, state)
-            self._seen.pop(user_id, None)
+        before, user = self._state(user_id) or State(), self._user(user_id)
+        state = self.method.update(before, self.method.readable(user), [], self.lm)
+        if self.kept is None:
+            self.states[user_id] = state
+        else:
+            self.kept.save(user, state)
+            self._forget(user_id)
         return state
 
     def personalize(self, user_ids: Sequence[str], requests: Sequence[Request]) -> list[Request | Reply]:

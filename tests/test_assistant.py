@@ -164,3 +164,41 @@ def test_without_a_store_who_was_enrolled_can_go_on(tmp_path):
     assistant.enroll([User("ann", [FIRST])])
     assistant.observe("ann", Record("And then?", "Rain.", 2))
     assert CANARY in told(assistant, "ann") and "Rain." in told(assistant, "ann", "And then?")
+
+
+
+class Slow(Steps):
+    """Learns a person while something else happens to them."""
+
+    def update(self, state, user, new, lm):
+        made = self.enroll([user], lm)[0]
+        self.meanwhile()
+        return made
+
+
+@pytest.mark.parametrize("change", ["forget", "edit", "erase", "withdraw"])
+def test_what_was_taken_back_while_a_person_was_learnt_does_not_come_back_with_what_was_learnt(tmp_path, change):
+    hidden = set()
+    own = Kept(Store(tmp_path / "p.db"), "slow", {"model": "scripted"}, lambda user, model: User(user.id, user.records.without(hidden)))
+    assistant, other = Assistant(ScriptedLM(), method := Slow(), own), Store(tmp_path / "p.db")
+    assistant.observe("ann", FIRST)
+    method.meanwhile = {
+        "forget": lambda: other.forget("ann", ["first"]),
+        "edit": lambda: other.edit("ann", Record("What did you eat?", "Soup.", 1, "first")),
+        "erase": lambda: other.erase("ann"),
+        "withdraw": lambda: (hidden.add("first"), other.unlearn("ann")),
+    }[change]
+    with pytest.raises(StoreError):
+        assistant.update("ann")
+    assert not [state for state in (other.provenance("ann") if "ann" in other.users() else [])]
+    assert CANARY not in "".join(record.answer for record in (assistant.state("ann") or State()).records)
+
+
+def test_what_comes_while_a_person_is_learnt_is_no_hindrance(tmp_path):
+    own, other = Kept(Store(tmp_path / "p.db"), "slow", {"model": "scripted"}), Store(tmp_path / "p.db")
+    assistant = Assistant(ScriptedLM(), method := Slow(), own)
+    assistant.observe("ann", FIRST)
+    method.meanwhile = lambda: other.add("ann", [Record("And to drink?", "Tea.", 2, "second")])
+    assistant.update("ann")
+    assert [one.method for one in other.provenance("ann")] == ["slow"]
+    assert [record.id for record in assistant.state("ann").records] == ["first", "second"]

@@ -26,9 +26,11 @@ LONG_FILES: dict[str, str] = {  # file -> why it holds one idea and still needs 
 }
 FUNCTION_LINES, PARAMETERS = 60, 8
 METHOD_LINES = range(10, 161)
-FORBIDDEN_NAMES = re.compile(r"(?i)(utils?|common|helpers?|base|misc)$")
+FORBIDDEN_NAMES = re.compile(r"(?i)(^|_)(utils?|common|helpers?|base|misc)$")
 FORBIDDEN_CLASSES = re.compile(r"(Utils?|Common|Helpers?|Base|Misc|Manager|Factory|Mixin)$")
 BROAD = {  # file -> why it catches every exception
+    "idiolect/serve/agents.py": "whatever a tool does, the agent is told, and the log has the place",
+    "idiolect/serve/learning.py": "whatever learning one person does, the next are learnt, and the lesson has the reason",
     "idiolect/fleet/work.py": "whatever one person's records do, the others go on, and the person is reported with the reason",
     "idiolect/evaluation/compare.py": "whatever one method does, the others go on, and its row says what happened",
 }
@@ -87,6 +89,39 @@ EXERCISED_IN = {  # module without a test file of its name -> the file that exer
     "models/stack": "models/test_local_bends",
     "models/tail": "training/test_branches",
     "models/writing": "models/test_local_text",
+    "cli/agents": "serve/test_agents",
+    "cli/serve": "test_containers",
+    "models/calls": "models/test_asking",
+    "models/peft_write": "models/test_peft_files",
+    "models/shelf": "models/test_vllm",
+    "models/turns": "models/test_speech",
+    "models/wire": "models/test_asking",
+    "serve/answers": "serve/test_chat",
+    "serve/app": "serve/test_chat",
+    "serve/asking": "serve/test_chat",
+    "serve/bringing": "serve/test_exports",
+    "serve/callers": "serve/test_gates",
+    "serve/errands": "serve/test_agents",
+    "serve/faults": "serve/test_chat",
+    "serve/forms": "serve/test_agents",
+    "serve/gateway": "serve/test_chat",
+    "serve/heard": "serve/test_watch",
+    "serve/here": "serve/test_gates",
+    "serve/keeping": "serve/test_records",
+    "serve/knowing": "serve/test_facts",
+    "serve/leaving": "serve/test_people",
+    "serve/listed": "serve/test_records",
+    "serve/listing": "serve/test_chat",
+    "serve/packing": "serve/test_exports",
+    "serve/paths": "serve/test_records",
+    "serve/person": "serve/test_people",
+    "serve/reasons": "serve/test_chat",
+    "serve/running": "serve/test_stopping",
+    "serve/settings": "serve/test_gates",
+    "serve/voices": "serve/test_stopping",
+    "serve/wire": "serve/test_chat",
+    "store/lessons": "serve/test_learning",
+    "store/replies": "serve/test_chat",
     "store/erasure": "store/test_erase",
     "store/files": "store/test_faults",
     "store/lookup": "store/test_adapters",

@@ -10,7 +10,8 @@ import typer
 from rich.text import Text
 
 from idiolect import __version__
-from idiolect.cli import bench, events, histories, people, show
+from idiolect.cli import bench, events, histories, keys, people, show
+from idiolect.cli.agents import agents
 from idiolect.cli.compare import compare
 from idiolect.cli.fit import fit
 from idiolect.cli.index import reindex
@@ -46,6 +47,7 @@ COMMANDS: tuple[tuple[str, Callable[..., Any]], ...] = (
     (USE, fit),
     (USE, people.ask),
     (USE, serve),
+    (USE, agents),
     (USE, events.observe),
     (KEPT, reindex),
     (KEPT, people.export),
@@ -66,6 +68,7 @@ def start(version: Version = False) -> None:
 for panel, command in COMMANDS:
     app.command(rich_help_panel=panel)(command)
 app.add_typer(histories.app, name="import", rich_help_panel=HISTORIES)
+app.add_typer(keys.app, name="keys", rich_help_panel=USE)
 app.add_typer(bench.app, name="bench", rich_help_panel=FIND)
 
 

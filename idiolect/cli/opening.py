@@ -21,10 +21,13 @@ from idiolect.models.lm import LM
 from idiolect.types import User
 
 
-def open_model(name: str) -> LM:
-    """The model that `--model` names. Raises ModelError, or MissingExtra where torch is needed and not there."""
+def open_model(name: str, vllm_adapters: Path | None = None) -> LM:
+    """The model that `--model` names; an endpoint with `vllm_adapters` is a vLLM that loads people's adapters from that folder.
+
+    Raises ModelError, or MissingExtra where torch is needed and not there.
+    """
     if "://" in name:
-        return _remote(name)
+        return _remote(name, vllm_adapters)
     for library in ("torch", "transformers"):
         need(library, f"the model {name!r}")
     from transformers.utils import logging  # imported late: --help and endpoints do without
@@ -37,13 +40,14 @@ def open_model(name: str) -> LM:
     return model
 
 
-def _remote(name: str) -> LM:
+def _remote(name: str, vllm_adapters: Path | None) -> LM:
     from idiolect.models.remote import RemoteLM
+    from idiolect.models.vllm import open_vllm
 
     url, _, served = name.partition("#")
     if not served:
         raise ModelError(f"{name!r} does not say which of the endpoint's models is meant: add its name, as in {url}#NAME")
-    return RemoteLM(url, served)
+    return RemoteLM(url, served) if vllm_adapters is None else open_vllm(url, served, vllm_adapters)
 
 
 GROUPS = {"usual": catalogue.USUAL, "all": catalogue.names()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,8 @@ from idiolect.extras import need
 if TYPE_CHECKING:
     from idiolect.store import Store
 
+METRICS, LOGS = ("auto", "open", "operator", "off"), ("auto", "json", "text", "off")
+
 
 def serve(
     store: Annotated[str, typer.Option(help="A file, or postgresql://USER@HOST/DATABASE.")] = str(options.STORE),
@@ -25,6 +27,10 @@ def serve(
     rows: Annotated[int, typer.Option(help="Answers under way at once.")] = 64,
     waiting: Annotated[int, typer.Option(help="Answers that may wait; beyond, callers are told to come again.")] = 256,
     timeout: Annotated[float, typer.Option(help="Seconds for one answer.")] = 120.0,
+    vllm_adapters: Annotated[Path | None, typer.Option(help="A folder that the vLLM at --model reads people's adapters from.")] = None,
+    metrics: Annotated[str, typer.Option(help="Who reads /metrics: auto, open, operator or off.")] = "auto",
+    logs: Annotated[str, typer.Option(help="A line a request on standard error: auto, json, text or off.")] = "auto",
+    traces: Annotated[str, typer.Option(help="Where OpenTelemetry's spans are sent (OTLP over HTTP).")] = "",
     sample: Annotated[bool, typer.Option(help="Put the bundled sample's people into a new store.")] = True,
 ) -> None:
     """An OpenAI-compatible server that answers each `user` in their own way, with pages to see, correct and erase what it knows.
@@ -37,14 +43,20 @@ def serve(
     from idiolect.serve.settings import Settings
 
     names = tuple(model or ("tiny",))
-    settings = Settings(store, names, method, host, port, most_rows=rows, most_waiting=waiting, timeout=timeout)
-    running.refuse_address(settings)
+    seen: dict[str, Any] = {"metrics": _one_of(metrics, METRICS, "--metrics"), "logs": _one_of(logs, LOGS, "--logs"), "traces": traces}
+    settings = Settings(store, names, method, host, port, most_rows=rows, most_waiting=waiting, timeout=timeout, **seen)
     fresh = "://" not in store and not Path(store).exists()
     kept = opened(Path(store)) if "://" not in store else _opened(store)
     if fresh and sample:
         _fill(kept, store)
     show.note(f"Opening {', '.join(names)} ...")
-    running.run(settings, kept, [(name, open_model(name)) for name in names], show.say)
+    running.run(settings, kept, [(name, open_model(name, vllm_adapters)) for name in names], show.say)
+
+
+def _one_of(value: str, allowed: tuple[str, ...], option: str) -> str:
+    if value not in allowed:
+        raise typer.BadParameter(f"{option} is one of {', '.join(allowed)}, not {value!r}")
+    return value
 
 
 def _opened(url: str) -> Store:

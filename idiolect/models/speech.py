@@ -39,7 +39,10 @@ class Speech(Protocol):
 class Voice(Protocol):
     """A model that can be asked without blocking the event loop on whose thread one asks."""
 
-    lm: LM
+    @property
+    def lm(self) -> LM:
+        """The model."""
+        ...
 
     def submit(self, request: Request, *, deadline: float | None = None, logprobs: int = 0) -> Speech:
         """Ask for an answer within `deadline` seconds, of which the `logprobs` likeliest tokens are told at each place (0: nothing).

@@ -21,6 +21,7 @@ class Answers:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway, self._replies = gateway, Replies(gateway.store._session)
+        self.trouble: StoreError | None = None  # why the last could not be kept, for /readyz
         self._waiting: dict[str, Given] = {}
         self._newcomers: set[str] = set()
         self._task: asyncio.Task[None] | None = None
@@ -65,5 +66,7 @@ class Answers:
             newcomers, self._newcomers = self._newcomers, set()
             try:
                 await self._gateway.run(self._replies.add, some, self._gateway.settings.replies, newcomers)
+                self.trouble = None
             except StoreError as error:
+                self.trouble = error
                 log.warning("%d replies could not be kept, and cannot be explained: %s", len(some), error)

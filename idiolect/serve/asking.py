@@ -50,6 +50,7 @@ class Asked:
     n: int
     alternatives: int  # tokens to tell at each place
     weights: dict[str, float] | None = None
+    learn: bool | None = None
     created: float = field(default_factory=time.time)
     newcomer: bool = False
     personal: int = 0  # tokens of what was told of the person
@@ -61,7 +62,7 @@ class Asked:
         """What `body` asks for. Raises MethodError for a model that is not served, NotFound for a person who is not the caller's."""
         served = here.gateway.served(body.model, body.extra.method)
         made = cls(here, served, Answers.new_id(kind), body.user or here.caller.person, requests, body.n or 1, alternatives)
-        made.weights = body.extra.weights
+        made.weights, made.learn = body.extra.weights, body.extra.learn
         if made.person is not None:
             here.caller.reach(made.person)
         return made
@@ -131,12 +132,17 @@ class Asked:
         for speech in self.speeches:
             speech.cancel()
 
-    def kept(self, text: str) -> None:
-        """Keep what was answered, so that it can be explained and rated."""
-        if self.key is not None:
-            question = self.requests[0].question
-            given = Given(self.id, self.key, self.created, self.served.model, self.served.method, question, text, self.because)
-            self.here.answers.add(given, self.newcomer)
+    async def kept(self, text: str) -> None:
+        """Keep what was answered, so that it can be explained and rated; and the question as theirs, where they consented."""
+        if self.key is None:
+            return
+        first = self.requests[0]
+        given = Given(self.id, self.key, self.created, self.served.model, self.served.method, first.question, text, self.because)
+        self.here.answers.add(given, self.newcomer)
+        if self.learn is not False:
+            before = next((message.content for message in reversed(first.messages) if message.role == "assistant"), "")
+            desk = self.here.gateway.desk
+            await self.here.gateway.run(desk.learn, self.key, first.question, before, self.id, self.learn)
 
     def usage(self, replies: Sequence[Reply]) -> dict[str, Any]:
         """The counts of tokens: of a prompt with several choices once, and of what was told of the person apart."""

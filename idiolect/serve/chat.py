@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from idiolect.errors import IdiolectError
 from idiolect.models.speech import TokenLogprob
-from idiolect.serve import faults
+from idiolect.serve import faults, gates
 from idiolect.serve.asking import Asked
 from idiolect.serve.here import Now
 from idiolect.serve.reasons import explained
@@ -40,13 +40,14 @@ async def completions(body: Completion, now: Now, http: Request) -> Response:
 
 
 async def _answered(asked: Asked, body: Options, http: Request) -> Response:
+    gates.about(http, asked.key)
     await asked.begin()
     if body.stream:
         return StreamingResponse(_events(asked, body), media_type="text/event-stream", headers=STREAM)
     replies = await _unless_gone(asked, http)
     if replies is None:
         return Response(status_code=499)  # nobody reads it
-    asked.kept(replies[0].text)
+    await asked.kept(replies[0].text)
     shape = CHAT if isinstance(body, Chat) else TEXT
     choices = [_whole(shape, number, reply, asked) for number, reply in enumerate(replies)]
     made = {**_head(asked, shape), "choices": choices, "usage": asked.usage(replies), "idiolect": _about(asked, body)}
@@ -89,7 +90,7 @@ async def _events(asked: Asked, body: Options) -> AsyncIterator[bytes]:
                 part["logprobs"] = _logprobs(shape, _news(asked.speeches[number].logprobs))
             texts[number] += piece
             yield _event({**head, "choices": [part]})
-        asked.kept(texts[0])
+        await asked.kept(texts[0])
         if body.counted:
             yield _event({**head, "choices": [], "usage": asked.usage([reply for _, reply in sorted(done, key=lambda one: one[0])])})
         yield b"data: [DONE]\n\n"
@@ -107,7 +108,11 @@ def _whole(shape: str, number: int, reply: Reply, asked: Asked) -> dict[str, Any
     """A choice, at the end."""
     found = asked.speeches[number].logprobs
     about = {"index": number, "finish_reason": reply.finish, "logprobs": _logprobs(shape, found) if asked.alternatives else None}
-    return {**about, "text": reply.text} if shape == TEXT else {**about, "message": {"role": "assistant", "content": reply.text, "refusal": None}}
+    return (
+        {**about, "text": reply.text}
+        if shape == TEXT
+        else {**about, "message": {"role": "assistant", "content": reply.text, "refusal": None}}
+    )
 
 
 def _part(shape: str, number: int, piece: str, finish: str | None, first: bool = False) -> dict[str, Any]:
@@ -122,8 +127,16 @@ def _part(shape: str, number: int, piece: str, finish: str | None, first: bool =
 def _logprobs(shape: str, found: Sequence[TokenLogprob]) -> dict[str, Any]:
     if shape == TEXT:
         top = [dict(one.top) for one in found]
-        return {"tokens": [one.text for one in found], "token_logprobs": [one.logprob for one in found], "top_logprobs": top, "text_offset": []}
-    return {"content": [{**_token(one.text, one.logprob), "top_logprobs": [_token(*two) for two in one.top]} for one in found], "refusal": None}
+        return {
+            "tokens": [one.text for one in found],
+            "token_logprobs": [one.logprob for one in found],
+            "top_logprobs": top,
+            "text_offset": [],
+        }
+    return {
+        "content": [{**_token(one.text, one.logprob), "top_logprobs": [_token(*two) for two in one.top]} for one in found],
+        "refusal": None,
+    }
 
 
 def _token(text: str, logprob: float) -> dict[str, Any]:

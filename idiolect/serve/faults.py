@@ -74,7 +74,8 @@ def answer(error: Exception) -> JSONResponse:
     )
     said = str(error) if isinstance(error, IdiolectError) else "something went wrong on the server; its log has the reason"
     wait = getattr(error, "retry_after", None)
-    return shaped(status, said, kind, code, headers={"Retry-After": str(max(1, math.ceil(wait)))} if wait is not None else None)
+    headers = {"Retry-After": str(max(1, math.ceil(wait)))} if wait is not None else None
+    return shaped(status, said, kind, code, headers={"WWW-Authenticate": "Bearer"} if status == 401 else headers)
 
 
 def shaped(

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
 from idiolect import catalogue
-from idiolect.assistant import Assistant, Kept, View, configured, reopened
+from idiolect.assistant import Assistant, Kept, configured, reopened
 from idiolect.errors import MethodError
 from idiolect.models.lm import LM
 from idiolect.models.speech import Voice
 from idiolect.prompt import count
+from idiolect.serve.desk import Desk
 from idiolect.serve.fence import fenced
 from idiolect.serve.settings import Settings
 from idiolect.store import Store
@@ -25,7 +26,6 @@ from idiolect.types import Reply, Request
 P = ParamSpec("P")
 T = TypeVar("T")
 Weights = Mapping[str, float]
-Shape = Callable[[str, Request, Weights | None], Request]  # what a person set, told before the method bends
 UNFENCED = ("tiny",)  # the bundled model knows the wordings of its training alone, and obeys nobody
 ASKING = ("best_of", "hydra", "style_tot", "unims_rag")  # they write the prompts that are answered: no fence can be put into them
 FRESH = 5.0  # seconds for which what `fit` kept is not looked up again
@@ -56,16 +56,13 @@ class Bent:
 class Gateway:
     """A store, models that can be asked without blocking (by the names they are served under), and the assistants made of them.
 
-    `specs`: what each model is called in the store, as `--model` names it; `view`: what of a person a model may see.
+    `specs`: what each model is called in the store, as `--model` names it. What people set and allow is the desk's to say.
     """
 
-    def __init__(
-        self, settings: Settings, store: Store, voices: Mapping[str, Voice], specs: Mapping[str, str], view: View | None = None
-    ) -> None:
+    def __init__(self, settings: Settings, store: Store, voices: Mapping[str, Voice], specs: Mapping[str, str]) -> None:
         self.settings, self.store, self.voices = settings, store, dict(voices)
         self.specs = dict(specs)
-        self.view = view
-        self.shape: Shape = lambda key, request, weights: request
+        self.desk = Desk(store)
         self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="idiolect")
         self._assistants: dict[Served, tuple[float, float, Assistant]] = {}  # when looked up, when fitted
         self._lock = threading.Lock()
@@ -110,7 +107,7 @@ class Gateway:
             fitted = latest.created if latest else 0.0
             if held is None or held[1] != fitted:
                 lm = self.voices[served.model].lm
-                made = reopened(self.store, latest, lm, self.view) if latest else self._fresh(served, lm)
+                made = reopened(self.store, latest, lm, self.desk.view) if latest else self._fresh(served, lm)
             else:
                 made = held[2]
             self._assistants[served] = time.monotonic(), fitted, made
@@ -118,7 +115,7 @@ class Gateway:
 
     def _fresh(self, served: Served, lm: LM) -> Assistant:
         method = catalogue.load(served.method)
-        return Assistant(lm, method, Kept(self.store, served.method, configured(self.specs[served.model], method), self.view))
+        return Assistant(lm, method, Kept(self.store, served.method, configured(self.specs[served.model], method), self.desk.view))
 
     def _is(self, served: Served, method: str, config: Mapping[str, object]) -> bool:
         return (method, config.get("model")) == (served.method, self.specs[served.model])
@@ -128,10 +125,15 @@ class Gateway:
         return await self.run(self._bent, key, served, request, weights)
 
     def _bent(self, key: str, served: Served, request: Request, weights: Weights | None) -> Bent:
-        lm, known = self.voices[served.model].lm, self.store.version(key) is not None
-        asked = self.shape(key, request, weights) if served.method != "plain" else request
-        bent = self.assistant(served).personalize([key], [asked])[0] if known and served.method != "plain" else asked
-        if self.specs[served.model] not in UNFENCED:
+        lm, spec, known = self.voices[served.model].lm, self.specs[served.model], self.store.version(key) is not None
+        if served.method == "plain" or not self.desk.allowed(key, served.method):
+            return Bent(request, not known, 0)
+        asked = self.desk.shape(key, request, weights)
+        bent: Request | Reply = asked
+        if known:
+            first = self.desk.told(key, asked, spec, getattr(lm, "window", None))
+            bent = self.assistant(served).personalize([key], [first])[0]
+        if spec not in UNFENCED:
             bent = fenced(asked, bent)
         if isinstance(bent, Reply):
             return Bent(bent, not known, 0)

@@ -12,12 +12,14 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict
 
 from idiolect.errors import IdiolectError, StoreError
-from idiolect.serve.faults import NotFound
+from idiolect.serve.faults import Conflict, NotFound
 from idiolect.serve.gateway import Gateway, Served
 from idiolect.serve.here import Now
 from idiolect.store.lessons import LEASE, Lesson, Lessons
+from idiolect.store.store import Changed
 
 router = APIRouter(tags=["People"])
+TRIES = 5
 LOOK = 5.0  # seconds between two looks for what other processes want
 log = logging.getLogger("idiolect.serve")
 
@@ -45,7 +47,9 @@ class Learner:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def want(self, key: str, served: Served) -> Lesson:
-        """Ask for a lesson. Raises NotFound for somebody unknown."""
+        """Ask for a lesson. Raises NotFound for somebody unknown, and Conflict for a method that they ruled out."""
+        if not await self.gateway.run(self.gateway.desk.allowed, key, served.method):
+            raise Conflict(f"this user ruled {served.method} out: they can allow it again under /v1/users/ID/consent")
         lesson = await self.gateway.run(self.lessons.want, key, served.model, served.method)
         if lesson is None:
             raise NotFound("nothing is kept of this user yet: add records first")
@@ -86,14 +90,17 @@ class Learner:
     def _learnt(self, lesson: Lesson) -> str:
         """Learn a person; "" or what went wrong."""
         try:
-            served = self.gateway.served(f"{lesson.model}+{lesson.method}")
-            self.gateway.assistant(served).update(lesson.user)
+            assistant = self.gateway.assistant(self.gateway.served(f"{lesson.model}+{lesson.method}"))
+            for _ in range(TRIES):
+                with contextlib.suppress(Changed):  # something was taken back meanwhile: learn what is left
+                    assistant.update(lesson.user)
+                    return ""
+            return "the person changed again and again while they were learnt: ask for it again"
         except IdiolectError as error:
             return str(error)
         except Exception as error:
             log.exception("a lesson of %s failed", lesson.method)
             return f"something went wrong ({type(error).__name__}); the server's log has the reason"
-        return ""
 
 
 class Wanted(BaseModel):

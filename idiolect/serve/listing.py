@@ -7,12 +7,13 @@ from typing import Any
 from fastapi import APIRouter
 
 from idiolect import catalogue
+from idiolect.serve import knowing
 from idiolect.serve.callers import parts
 from idiolect.serve.gateway import Gateway, Served
 from idiolect.serve.here import Here, Now
 from idiolect.serve.reasons import told
 from idiolect.store.replies import Given
-from idiolect.types import Fact, Record, State
+from idiolect.types import Fact, Record
 
 router = APIRouter()
 
@@ -39,9 +40,8 @@ async def why(reply_id: str, now: Now) -> dict[str, Any]:
 
 
 def _known(now: Here, given: Given) -> tuple[dict[str, Record], dict[str, Fact]]:
-    user = now.gateway.store.user(given.user)
-    state = now.gateway.assistant(Served(given.model, given.method)).state(given.user) or State()
-    return {record.id: record for record in user.records}, {fact.id: fact for part in (state, *state.parts) for fact in part.facts}
+    records = now.gateway.store.user(given.user).records
+    return {record.id: record for record in records}, knowing.facts(now.gateway.desk, now.gateway, given.user)
 
 
 def _all(gateway: Gateway) -> list[Served]:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from collections.abc import Callable, Sequence
+from types import FrameType
 
 import uvicorn
 
 from idiolect.errors import DataError
 from idiolect.models.lm import LM
-from idiolect.serve import voices
+from idiolect.serve import gates, logs, traces, voices, watch
 from idiolect.serve.app import create
 from idiolect.serve.gateway import Gateway
+from idiolect.serve.heard import Heard
+from idiolect.serve.limits import Limits
 from idiolect.serve.settings import Settings
 from idiolect.store import Store
 
 
 class Announced(uvicorn.Server):
-    """A server that says when it can be reached."""
+    """A server that says when it can be reached, and to which being told to stop is no failure."""
 
     def __init__(self, config: uvicorn.Config, say: Callable[[], None]) -> None:
         super().__init__(config)
@@ -29,20 +33,33 @@ class Announced(uvicorn.Server):
         if self.started:
             self._say()
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop; a second Ctrl-C stops at once. Nothing is raised again afterwards."""
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
+
 
 def run(settings: Settings, store: Store, models: Sequence[tuple[str, LM]], say: Callable[[str], None]) -> None:
     """Serve until told to stop (SIGINT or SIGTERM): what is under way has `settings.grace` seconds, and what was acknowledged is kept.
 
-    Raises DataError where the address cannot be taken.
+    Raises DataError where the address cannot be taken, or others can reach it without a key.
     """
-    bound = listening(settings)
+    gate = gates.gate_for(settings, store, Limits(settings.key_per_minute, settings.person_per_minute))
+    bound, tracing = listening(settings), traces.opened(settings.traces)
     asked, specs = voices.opened(models, settings)
-    gateway = Gateway(settings, store, asked, specs)
+    gateway = Heard(settings, store, asked, specs)
+    app = create(gateway, gate)
+    if tracing is not None:
+        watch.install(app, tracing.ended)
     address = f"http://{settings.host if ':' not in settings.host else f'[{settings.host}]'}:{bound.getsockname()[1]}"
-    config = uvicorn.Config(
-        create(gateway), log_config=None, access_log=False, timeout_graceful_shutdown=int(settings.grace) + 1, server_header=False
-    )
-    Announced(config, lambda: told(address, gateway, say)).run(sockets=[bound])
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=int(settings.grace) + 1, server_header=False)
+    handler = logs.start(settings.logs)
+    try:
+        Announced(config, lambda: told(address, gateway, say)).run(sockets=[bound])
+    finally:
+        logs.stop(handler)
+        if tracing is not None:
+            tracing.close()
 
 
 def told(address: str, gateway: Gateway, say: Callable[[str], None]) -> None:
@@ -51,12 +68,6 @@ def told(address: str, gateway: Gateway, say: Callable[[str], None]) -> None:
     say(f"  pages    {address}/")
     say(f"  OpenAI   base_url={address}/v1, model={gateway.served(None).name}, user=WHOSE ANSWER IT IS")
     say("  stop     Ctrl-C\n")
-
-
-def refuse_address(settings: Settings) -> None:
-    """Raises DataError for an address that others can reach, where nobody would be asked for a key."""
-    if not settings.local and settings.keys is False:
-        raise DataError(f"{settings.host} can be reached by others, and there would be no keys: leave out --no-keys, or use 127.0.0.1")
 
 
 def listening(settings: Settings) -> socket.socket:

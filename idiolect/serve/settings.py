@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import Literal
 
 from idiolect.errors import DataError
 
@@ -27,6 +28,11 @@ class Settings:
     max_tokens: int = 256  # where the caller does not say
     threads: int = 8  # for what would block: the store, methods that ask models by themselves
     replies: int = 100  # of each person's, kept so that they can be explained and rated
+    key_per_minute: int = 6000  # requests of one key; 0: no limit, and none where no key is needed
+    person_per_minute: int = 600  # and about one person
+    metrics: Literal["auto", "open", "operator", "off"] = "auto"  # who reads /metrics; auto: an operator, or anybody on this machine
+    logs: Literal["auto", "json", "text", "off"] = "auto"  # auto: text for a terminal
+    traces: str = ""  # where OpenTelemetry's spans are sent (OTLP over HTTP); "": nowhere
     grace: float = 10.0  # for answers under way when the server is told to stop
 
     def __post_init__(self) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from idiolect.serve import accounts, auditing, gates, idempotent
+from idiolect.serve import gates, idempotent
 from idiolect.serve.app import create
 from idiolect.store.accounts import Accounts
 from tests.serve.conftest import Serving, gateway_of, told
@@ -44,11 +44,8 @@ class Keys:
 def app_of(gateway, limits=None, middleware=True):
     """The application with everything that guards it."""
     app = create(gateway, gates.gate_for(gateway.settings, gateway.store, limits))
-    for router in (accounts.router, auditing.router):
-        app.include_router(router)
-    if middleware:
-        app.add_middleware(idempotent.Idempotent)
-        app.add_middleware(auditing.Refused)
+    if not middleware:
+        app.user_middleware = [one for one in app.user_middleware if one.cls is not idempotent.Idempotent]
     return app
 
 
@@ -68,3 +65,10 @@ def keys_of(serving):
     toys, _ = kept.add("toys", "application", "the toys'")
     ann, _ = kept.issue("shop\x1fann", made.id, None)
     return Keys(serving, kept, operator, shop, toys, ann)
+
+
+def first(app, router):
+    """Add a test's routes before the server's own of the same paths."""
+    before = len(app.router.routes)
+    app.include_router(router)
+    app.router.routes[:0] = [app.router.routes.pop() for _ in range(len(app.router.routes) - before)][::-1]

@@ -14,7 +14,7 @@ QUESTION = {"messages": [{"role": "user", "content": "Where do I live?"}]}
 router = APIRouter()
 
 
-@router.get("/v1/users/{user}/export")
+@router.get("/v1/told/{user}")
 async def export(user: str, now: Now) -> dict[str, str]:
     """A route that shows a person's data and says so in the log."""
     now.caller.reach(user)
@@ -39,7 +39,7 @@ def keys(tmp_path):
 
 
 def test_reading_a_persons_data_is_in_the_log_before_it_is_answered(keys):
-    assert keys.get(keys.shop, "/v1/users/ann/export").status_code == 200
+    assert keys.get(keys.shop, "/v1/told/ann").status_code == 200
     (entry,) = keys.log()
     assert (entry["key"], entry["application"], entry["role"], entry["action"], entry["counts"]) == (
         keys.id_of(keys.shop), "shop", "application", "export", {"records": 2},
@@ -52,7 +52,7 @@ def test_what_cannot_be_logged_is_not_shown(keys, monkeypatch):
         raise StoreError("the disk is full: make room")
 
     monkeypatch.setattr(Audit, "append", full)
-    answered = keys.get(keys.shop, "/v1/users/ann/export")
+    answered = keys.get(keys.shop, "/v1/told/ann")
     assert answered.status_code == 503 and "what ann wrote" not in answered.text
 
 
@@ -64,8 +64,8 @@ def test_a_text_for_the_log_is_a_mistake_of_the_route(keys):
 
 
 def test_entries_of_a_person_are_found_by_the_id_of_their_application(keys):
-    keys.get(keys.shop, "/v1/users/ann/export")
-    keys.get(keys.toys, "/v1/users/ann/export")
+    keys.get(keys.shop, "/v1/told/ann")
+    keys.get(keys.toys, "/v1/told/ann")
     keys.serving.store.erase("shop\x1fann")
     assert [one["application"] for one in keys.log(application="shop", user="ann")] == ["shop"], "also once they are erased"
     assert [one["application"] for one in keys.log(application="toys", user="ann")] == ["toys"]
@@ -81,7 +81,7 @@ def test_chat_is_not_in_the_log(keys):
 def test_what_a_caller_was_refused_is_in_the_log(keys):
     assert keys.get(keys.ann, "/v1/keys").status_code == 403
     assert keys.get(keys.shop, "/v1/audit").status_code == 403
-    assert keys.get(keys.ann, "/v1/users/bob/export").status_code == 404
+    assert keys.get(keys.ann, "/v1/told/bob").status_code == 404
     assert keys.post(keys.ann, "/v1/chat/completions", {**QUESTION, "user": "bob"}).status_code == 404
     found = keys.log()
     assert [(one["key"], one["action"], one["counts"]) for one in found] == [
@@ -94,8 +94,8 @@ def test_what_a_caller_was_refused_is_in_the_log(keys):
 
 
 def test_nobody_fills_the_log_without_a_key_nor_an_application_with_what_is_not_there(keys):
-    keys.get(None, "/v1/users/ann/export")
-    keys.get("idl_" + "A" * 43, "/v1/users/ann/export")
+    keys.get(None, "/v1/told/ann")
+    keys.get("idl_" + "A" * 43, "/v1/told/ann")
     keys.get(keys.shop, "/v1/replies/chatcmpl-0/why")
     keys.get(keys.shop, "/nothing")
     assert keys.log() == []
@@ -113,7 +113,7 @@ def test_a_refusal_is_sent_though_it_cannot_be_logged(keys, monkeypatch, caplog)
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("path", ["/v1/audit", "/v1/audit/1", "/v1/audit/verify"])
 def test_no_request_changes_the_log(keys, method, path):
-    keys.get(keys.shop, "/v1/users/ann/export")
+    keys.get(keys.shop, "/v1/told/ann")
     assert keys.call(keys.operator, method, path, json={}).status_code in (404, 405)
     verified = keys.get(keys.operator, "/v1/audit/verify").json()
     assert verified["whole"] and verified["entries"] == 1
@@ -121,7 +121,7 @@ def test_no_request_changes_the_log(keys, method, path):
 
 def test_the_log_is_read_in_pages(keys):
     for _ in range(5):
-        keys.get(keys.shop, "/v1/users/ann/export")
+        keys.get(keys.shop, "/v1/told/ann")
     first = keys.get(keys.operator, "/v1/audit", params={"limit": 2}).json()
     assert [one["number"] for one in first["data"]] == [5, 4] and first["has_more"]
     second = keys.get(keys.operator, "/v1/audit", params={"limit": 3, "after": first["next"]}).json()
@@ -131,9 +131,9 @@ def test_the_log_is_read_in_pages(keys):
 
 
 def test_a_log_that_was_written_anew_differs_from_what_was_noted(keys):
-    keys.get(keys.shop, "/v1/users/ann/export")
+    keys.get(keys.shop, "/v1/told/ann")
     noted = keys.get(keys.operator, "/v1/audit/verify").json()
-    keys.get(keys.shop, "/v1/users/ann/export")
+    keys.get(keys.shop, "/v1/told/ann")
     asked = {"entries": noted["entries"], "head": noted["head"]}
     assert keys.get(keys.operator, "/v1/audit/verify", params=asked).json()["whole"]
     assert not keys.get(keys.operator, "/v1/audit/verify", params={**asked, "head": "0" * 64}).json()["whole"]

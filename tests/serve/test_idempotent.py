@@ -12,7 +12,7 @@ from idiolect.serve.here import Now
 from idiolect.store.repeats import Repeats, repeats
 from idiolect.types import Record
 from tests.serve.conftest import Serving
-from tests.serve.keyed import app_of, filled, keys_of
+from tests.serve.keyed import app_of, filled, first, keys_of
 
 router = APIRouter()
 DONE: list[str] = []  # what the routes below did
@@ -71,7 +71,7 @@ def keys(tmp_path):
     GOING.clear()
     gateway = filled(tmp_path / "people.db")
     app = app_of(gateway)
-    app.include_router(router)
+    first(app, router)
     with Serving(gateway, app) as serving:
         yield keys_of(serving)
         GOING.set()
@@ -176,7 +176,7 @@ def test_after_a_restart_it_is_answered_as_before(tmp_path):
     for replayed in (None, "true"):
         gateway = filled(tmp_path / "people.db")
         app = app_of(gateway)
-        app.include_router(router)
+        first(app, router)
         with Serving(gateway, app) as serving:
             if replayed is None:
                 keys, DONE[:] = keys_of(serving), []
@@ -207,7 +207,7 @@ def test_who_takes_long_says_so(tmp_path):
     GOING.clear()
     gateway = filled(tmp_path / "people.db")
     app = app_of(gateway, middleware=False)
-    app.include_router(router)
+    first(app, router)
     app.add_middleware(idempotent.Idempotent, lease=0.5, beat=0.1)
     with Serving(gateway, app) as serving:
         keys = keys_of(serving)
