@@ -190,7 +190,7 @@ def test_what_was_taken_back_while_a_person_was_learnt_does_not_come_back_with_w
     }[change]
     with pytest.raises(StoreError):
         assistant.update("ann")
-    assert not [state for state in (other.provenance("ann") if "ann" in other.users() else [])]
+    assert not (other.provenance("ann") if "ann" in other.users() else [])
     assert CANARY not in "".join(record.answer for record in (assistant.state("ann") or State()).records)
 
 

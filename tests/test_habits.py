@@ -30,6 +30,7 @@ FORBIDDEN_NAMES = re.compile(r"(?i)(^|_)(utils?|common|helpers?|base|misc)$")
 FORBIDDEN_CLASSES = re.compile(r"(Utils?|Common|Helpers?|Base|Misc|Manager|Factory|Mixin)$")
 BROAD = {  # file -> why it catches every exception
     "idiolect/serve/agents.py": "whatever a tool does, the agent is told, and the log has the place",
+    "idiolect/serve/chat.py": "a stream that has begun has no status any more: whatever goes wrong, who reads it is told",
     "idiolect/serve/learning.py": "whatever learning one person does, the next are learnt, and the lesson has the reason",
     "idiolect/fleet/work.py": "whatever one person's records do, the others go on, and the person is reported with the reason",
     "idiolect/evaluation/compare.py": "whatever one method does, the others go on, and its row says what happened",
@@ -113,6 +114,12 @@ EXERCISED_IN = {  # module without a test file of its name -> the file that exer
     "serve/listed": "serve/test_records",
     "serve/listing": "serve/test_chat",
     "serve/packing": "serve/test_exports",
+    "serve/pages/facts": "serve/pages/test_about",
+    "serve/pages/page": "serve/pages/test_talk",
+    "serve/pages/records": "serve/pages/test_about",
+    "serve/pages/runs": "serve/pages/test_compare",
+    "serve/pages/suggestions": "serve/pages/test_talk",
+    "serve/pages/wishes": "serve/pages/test_about",
     "serve/paths": "serve/test_records",
     "serve/person": "serve/test_people",
     "serve/reasons": "serve/test_chat",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -38,6 +39,7 @@ class Encoder:
 
     def __init__(self, tokenizer: Any, window: int) -> None:
         self.tokenizer, self.window = tokenizer, window
+        self._lock = threading.Lock()
         added = (token.content for token in tokenizer.added_tokens_decoder.values() if token.special)
         self.special = sorted({*tokenizer.all_special_tokens, *added}, key=len, reverse=True)
 
@@ -78,11 +80,16 @@ class Encoder:
 
     def tokens(self, text: str) -> list[int]:
         """Token ids of `text` alone, no special tokens added."""
-        return list(self.tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False)["input_ids"])
+        return list(self._read(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])
+
+    def _read(self, text: str, **how: bool) -> Any:
+        """What the tokenizer makes of `text`, in one thread at a time: how special tokens are read is a switch on what all share."""
+        with self._lock:
+            return self.tokenizer(text, verbose=False, **how)
 
     def _render(self, messages: Sequence[Message]) -> list[int]:
         plain = not getattr(self.tokenizer, "chat_template", None)  # a template writes its own special tokens
-        ids = list(self.tokenizer(render(self.tokenizer, messages), add_special_tokens=plain, verbose=False)["input_ids"])
+        ids = list(self._read(render(self.tokenizer, messages), add_special_tokens=plain)["input_ids"])
         return ids or [_first_of(self.tokenizer.bos_token_id, self.tokenizer.eos_token_id, 0)]
 
     def _cut(self, messages: list[Message], ids: list[int], place: int, room: int) -> tuple[list[Message], list[int]]:
@@ -101,7 +108,7 @@ class Encoder:
     def _spans(self, text: str) -> list[tuple[int, int]]:
         """Where each token of `text` begins and ends, in characters."""
         if getattr(self.tokenizer, "is_fast", False):
-            made = self.tokenizer(text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True, verbose=False)
+            made = self._read(text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True)
             return [(int(start), int(end)) for start, end in made["offset_mapping"]]
         count = len(self.tokens(text))  # a tokenizer without offsets: as if all tokens were equally long
         edges = [len(text) * i // max(count, 1) for i in range(count + 1)]

@@ -57,7 +57,9 @@ def create(gateway: Gateway, gate: Gate | None = None) -> FastAPI:
         await app.state.answers.written()
         await asyncio.to_thread(gateway.close)
 
-    app = FastAPI(title="Idiolect", version=__version__, description=ABOUT, lifespan=living, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Idiolect", version=__version__, description=ABOUT, responses=faults.REFUSED, lifespan=living, docs_url=None, redoc_url=None
+    )
     app.state.learner = Learner(gateway)
     app.state.gateway, app.state.answers, app.state.gate = gateway, Answers(gateway), gate or Open()
     app.state.metrics = metrics.Metrics(gateway)

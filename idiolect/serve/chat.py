@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -17,10 +18,12 @@ from idiolect.serve import faults, gates
 from idiolect.serve.asking import Asked
 from idiolect.serve.here import Now
 from idiolect.serve.reasons import explained
+from idiolect.serve.watch import failed
 from idiolect.serve.wire import Chat, Completion, Options
 from idiolect.types import Reply
 
 router = APIRouter(tags=["OpenAI"])
+log = logging.getLogger("idiolect.serve")
 STREAM = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}  # a proxy that gathers what it is sent makes no stream
 CHAT, TEXT = "chat.completion", "text_completion"
 
@@ -94,7 +97,10 @@ async def _events(asked: Asked, body: Options) -> AsyncIterator[bytes]:
         if body.counted:
             yield _event({**head, "choices": [], "usage": asked.usage([reply for _, reply in sorted(done, key=lambda one: one[0])])})
         yield b"data: [DONE]\n\n"
-    except IdiolectError as error:
+    except Exception as error:
+        if not isinstance(error, IdiolectError):
+            log.exception("a stream was broken off")
+        failed(error)
         yield _event(json.loads(bytes(faults.answer(error).body)))
     finally:
         asked.cancel()

@@ -66,6 +66,18 @@ STATUS: tuple[tuple[type[Exception], int, str, str | None], ...] = (  # the firs
     (StoreError, 503, "server_error", "store_error"),
 )
 
+_SAID = {
+    "message": {"type": "string"},
+    "type": {"type": "string"},
+    "param": {"type": ["string", "null"]},
+    "code": {"type": ["string", "null"]},
+}
+_ERROR = {"type": "object", "properties": _SAID, "required": list(_SAID)}
+_SHAPE = {"type": "object", "properties": {"error": _ERROR}, "required": ["error"]}
+REFUSED: dict[int | str, dict[str, Any]] = {  # how the OpenAPI document tells it
+    "4XX": {"description": "Refused: the message says why, and the way out.", "content": {"application/json": {"schema": _SHAPE}}}
+}
+
 
 def answer(error: Exception) -> JSONResponse:
     """The response that an error is answered with."""
