@@ -80,7 +80,8 @@ class Assistant:
     """
 
     def __init__(self, lm: LM, method: Method, kept: Kept | None = None, most: int = MOST) -> None:
-        check(lm, method.needs, type(method).__name__)
+        needs = method.needs - {"train"} if kept is not None else method.needs  # who was fitted elsewhere can be answered
+        check(lm, needs, type(method).__name__)
         self.lm, self.method, self.kept, self.most = lm, method, kept, most
         self.states: dict[str, State] = {}
         self._people: dict[str, User] = {}  # without a store: who was enrolled or observed
@@ -116,6 +117,7 @@ class Assistant:
 
     def update(self, user_id: str) -> State:
         """Learn a person from all their records, training and asking the model, and keep it: what `observe` had no time for."""
+        check(self.lm, self.method.needs, type(self.method).__name__)
         before, user = self._state(user_id) or State(), self._user(user_id)
         state = self.method.update(before, self.method.readable(user), [], self.lm)
         if self.kept is None:

@@ -62,6 +62,8 @@ class Gateway:
     def __init__(self, settings: Settings, store: Store, voices: Mapping[str, Voice], specs: Mapping[str, str]) -> None:
         self.settings, self.store, self.voices = settings, store, dict(voices)
         self.specs = dict(specs)
+        self.learnt = {name: settings.fitted_with or spec for name, spec in self.specs.items()}  # what `fit` called the model
+        self._taught = {(one.method, one.config.get("model")) for one in store.taught()}
         self.desk = Desk(store)
         self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="idiolect")
         self._assistants: dict[Served, tuple[float, float, Assistant]] = {}  # when looked up, when fitted
@@ -93,8 +95,18 @@ class Gateway:
         return next(iter(self.voices)), named
 
     def methods(self, model: str) -> list[str]:
-        """The names of the methods that a model can be asked by: one that asks it in its own words only where nothing needs a fence."""
-        able = catalogue.able(self.voices[model].lm.can)
+        """The names of the methods that a model can be asked by.
+
+        One that trains also where the model cannot, if people were fitted by it elsewhere (`Settings.fitted_with`); one that asks the
+        model in its own words only where nothing needs a fence.
+        """
+        can = self.voices[model].lm.can
+        trained = [
+            name
+            for name in catalogue.names()
+            if (name, self.learnt[model]) in self._taught and catalogue.row(name).needs <= can | {"train"}
+        ]
+        able = [*catalogue.able(can), *(name for name in trained if not catalogue.row(name).needs <= can)]
         return [name for name in able if name not in ASKING or self.specs[model] in UNFENCED]
 
     def assistant(self, served: Served) -> Assistant:
@@ -103,7 +115,9 @@ class Gateway:
         if held and time.monotonic() - held[0] < FRESH:
             return held[2]
         with self._lock:
-            latest = next((one for one in reversed(self.store.taught()) if self._is(served, one.method, one.config)), None)
+            taught = self.store.taught()
+            self._taught = {(one.method, one.config.get("model")) for one in taught}
+            latest = next((one for one in reversed(taught) if self._is(served, one.method, one.config)), None)
             fitted = latest.created if latest else 0.0
             if held is None or held[1] != fitted:
                 lm = self.voices[served.model].lm
@@ -115,10 +129,10 @@ class Gateway:
 
     def _fresh(self, served: Served, lm: LM) -> Assistant:
         method = catalogue.load(served.method)
-        return Assistant(lm, method, Kept(self.store, served.method, configured(self.specs[served.model], method), self.desk.view))
+        return Assistant(lm, method, Kept(self.store, served.method, configured(self.learnt[served.model], method), self.desk.view))
 
     def _is(self, served: Served, method: str, config: Mapping[str, object]) -> bool:
-        return (method, config.get("model")) == (served.method, self.specs[served.model])
+        return (method, config.get("model")) == (served.method, self.learnt[served.model])
 
     async def bend(self, key: str, served: Served, request: Request, weights: Weights | None = None) -> Bent:
         """The request as it is put to the model for a person; `weights` stand in for what the person set."""

@@ -8,6 +8,8 @@ import time
 from collections.abc import Collection
 from typing import Any
 
+from idiolect.errors import ModelError
+from idiolect.models.vllm import VLLM
 from idiolect.serve.desk import Desk
 from idiolect.serve.gateway import Gateway
 from idiolect.store import Receipt
@@ -22,9 +24,9 @@ def erase(desk: Desk, gateway: Gateway, key: str, person: str) -> dict[str, Any]
     """
     about = desk.pages.about(key)
     kept = dict(about["kept"]) if about else {}
-    facts = len(desk.of(key).wished.facts)
+    facts, adapters = len(desk.of(key).wished.facts), desk.pages.adapters(key)
     receipt = desk.index.erase(key)
-    left = dropped(desk, gateway, key)
+    left = {**dropped(desk, gateway, key), **unloaded(gateway, adapters)}
     removed = {
         **{name: getattr(receipt, name) for name in ("records", "states", "files", "adapters")},
         **{name: kept.get(name, 0) for name in ("replies", "vectors")},
@@ -42,6 +44,21 @@ def dropped(desk: Desk, gateway: Gateway, key: str) -> dict[str, Any]:
         assistant.state(key)  # sees that they are gone
     desk.drop(key)
     return {"assistants": {"dropped": len(knew), "left": sum(key in assistant.states for assistant in live)}}
+
+
+def unloaded(gateway: Gateway, adapters: Collection[str]) -> dict[str, Any]:
+    """Have engines elsewhere let go of adapters, by their digests; what could not be, and why. Nothing where there is no such engine."""
+    engines = [voice.lm for voice in gateway.voices.values() if isinstance(voice.lm, VLLM)]
+    if not engines:
+        return {}
+    folders, failed = 0, []
+    for engine in engines:
+        for digest in adapters:
+            try:
+                folders += engine.forget(digest).folders
+            except ModelError as error:
+                failed.append(str(error))
+    return {"engines": {"adapters": folders, "failed": failed}}
 
 
 def forgotten(receipt: Receipt, person: str, ids: Collection[str]) -> dict[str, Any]:

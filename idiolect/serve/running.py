@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 from collections.abc import Callable, Sequence
@@ -9,8 +10,9 @@ from types import FrameType
 
 import uvicorn
 
-from idiolect.errors import DataError
+from idiolect.errors import DataError, EndpointError
 from idiolect.models.lm import LM
+from idiolect.models.vllm import VLLM
 from idiolect.serve import gates, logs, traces, voices, watch
 from idiolect.serve.app import create
 from idiolect.serve.gateway import Gateway
@@ -18,6 +20,7 @@ from idiolect.serve.heard import Heard
 from idiolect.serve.limits import Limits
 from idiolect.serve.settings import Settings
 from idiolect.store import Store
+from idiolect.store.paging import Pages
 
 
 class Announced(uvicorn.Server):
@@ -46,6 +49,7 @@ def run(settings: Settings, store: Store, models: Sequence[tuple[str, LM]], say:
     """
     gate = gates.gate_for(settings, store, Limits(settings.key_per_minute, settings.person_per_minute))
     bound, tracing = listening(settings), traces.opened(settings.traces)
+    swept(store, [lm for _, lm in models])
     asked, specs = voices.opened(models, settings)
     gateway = Heard(settings, store, asked, specs)
     app = create(gateway, gate)
@@ -60,6 +64,14 @@ def run(settings: Settings, store: Store, models: Sequence[tuple[str, LM]], say:
         logs.stop(handler)
         if tracing is not None:
             tracing.close()
+
+
+def swept(store: Store, models: Sequence[LM]) -> None:
+    """Have a vLLM let go of adapters that nobody in the store has any more: somebody was erased while no server ran."""
+    for lm in models:
+        if isinstance(lm, VLLM):
+            with contextlib.suppress(EndpointError):  # it is not up yet: the folders are gone, and it unloads the rest when it is met
+                lm.sweep(Pages(store._session).all_adapters())
 
 
 def told(address: str, gateway: Gateway, say: Callable[[str], None]) -> None:

@@ -19,6 +19,7 @@ class Settings:
     store: str = ".idiolect/people.db"
     models: tuple[str, ...] = ("tiny",)  # the first is asked where none is named
     method: str = "long_term"  # where none is named
+    fitted_with: str = ""  # what `fit --model` called the model, where an engine serves it under another name
     host: str = "127.0.0.1"
     port: int = 8000
     keys: bool | None = None
