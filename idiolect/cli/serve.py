@@ -27,9 +27,7 @@ def serve(
     rows: Annotated[int, typer.Option(help="Answers under way at once.")] = 64,
     waiting: Annotated[int, typer.Option(help="Answers that may wait; beyond, callers are told to come again.")] = 256,
     timeout: Annotated[float, typer.Option(help="Seconds for one answer.")] = 120.0,
-    fitted_with: Annotated[
-        str, typer.Option(help="What `fit --model` called the model, where --model names an engine that serves it.")
-    ] = "",
+    fitted_with: Annotated[str, typer.Option(help="What `fit --model` called the model that an engine serves.")] = "",
     vllm_adapters: Annotated[Path | None, typer.Option(help="A folder that the vLLM at --model reads people's adapters from.")] = None,
     metrics: Annotated[str, typer.Option(help="Who reads /metrics: auto, open, operator or off.")] = "auto",
     logs: Annotated[str, typer.Option(help="A line a request on standard error: auto, json, text or off.")] = "auto",
@@ -47,8 +45,8 @@ def serve(
 
     names = tuple(model or ("tiny",))
     seen: dict[str, Any] = {"metrics": _one_of(metrics, METRICS, "--metrics"), "logs": _one_of(logs, LOGS, "--logs"), "traces": traces}
-    seen["fitted_with"] = fitted_with
-    settings = Settings(store, names, method, host, port, most_rows=rows, most_waiting=waiting, timeout=timeout, **seen)
+    bounds: dict[str, Any] = {"most_rows": rows, "most_waiting": waiting, "timeout": timeout, "fitted_with": fitted_with}
+    settings = Settings(store=store, models=names, method=method, host=host, port=port, **bounds, **seen)
     fresh = "://" not in store and not Path(store).exists()
     kept = opened(Path(store)) if "://" not in store else _opened(store)
     if fresh and sample:

@@ -100,13 +100,8 @@ class Gateway:
         One that trains also where the model cannot, if people were fitted by it elsewhere (`Settings.fitted_with`); one that asks the
         model in its own words only where nothing needs a fence.
         """
-        can = self.voices[model].lm.can
-        trained = [
-            name
-            for name in catalogue.names()
-            if (name, self.learnt[model]) in self._taught and catalogue.row(name).needs <= can | {"train"}
-        ]
-        able = [*catalogue.able(can), *(name for name in trained if not catalogue.row(name).needs <= can)]
+        can, fitted = self.voices[model].lm.can, {method for method, spec in self._taught if spec == self.learnt[model]}
+        able = [row.name for row in catalogue.ROWS if row.needs - ({"train"} if row.name in fitted else set()) <= can]
         return [name for name in able if name not in ASKING or self.specs[model] in UNFENCED]
 
     def assistant(self, served: Served) -> Assistant:

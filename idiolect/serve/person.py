@@ -12,6 +12,7 @@ from fastapi import Path as InPath
 from idiolect.serve.auditing import audit
 from idiolect.serve.desk import Desk
 from idiolect.serve.faults import NotFound
+from idiolect.serve.gateway import Gateway
 from idiolect.serve.here import Here, Now
 
 P = ParamSpec("P")
@@ -45,7 +46,7 @@ class Person:
 
 def attach(app: FastAPI) -> Desk:
     """The desk of an application's gateway, which has people learnt again who let less be seen than before."""
-    gateway = app.state.gateway
+    gateway: Gateway = app.state.gateway
     app.state.desk = desk = gateway.desk
 
     def relearn(key: str, method: str, spec: str) -> None:
