@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, delete, func, insert, select, update
 
@@ -50,9 +50,7 @@ class AdapterFiles:
     """
 
     def __init__(self, folder: Path, precision: str, cached: int) -> None:
-        if precision not in PRECISIONS:
-            raise StoreError(f"there is no precision {precision!r}; choose one of {', '.join(PRECISIONS)}")
-        self.folder, self.precision = folder, precision
+        self.folder, self.precision = folder, known(precision)
         self.recent: Recent[bytes, Adapter] = Recent(cached)
         self._files: dict[str, RowFile] = {}
         self._written: set[RowFile] = set()
@@ -61,16 +59,11 @@ class AdapterFiles:
 
     def pack(self, adapter: Adapter) -> Packed:
         """`adapter` in this store's precision. Raises StoreError where that cannot hold a number."""
-        layout = Layout.of(adapter, self.precision)
-        body = layout.encode(adapter)
-        kept = adapter
-        if self.precision != "fp32":
-            kept = Adapter(layout.factors(bytes(HEADER) + body), adapter.scale)
-        return Packed(layout, body, adapter.name, float(adapter.scale), kept.digest)
+        return packed(adapter, self.precision)
 
-    def put(self, db: Connection, state: int, packed: Sequence[Packed]) -> None:
+    def put(self, db: Connection, state: int, made: Sequence[Packed]) -> None:
         """Give the adapters of a new state their rows, in the open writing transaction; `sync` is to come before it is committed."""
-        for place, one in enumerate(packed):
+        for place, one in enumerate(made):
             file = self._made(one.layout)
             row = _claim(db, file.path.name)
             self._written.add(file)
@@ -173,22 +166,41 @@ class AdapterFiles:
             raise StoreError(f"{self.folder / name} cannot be opened ({error.strerror}); see to its permissions") from error
 
 
-def release(db: Connection, states: Select[Any]) -> list[Ref]:
+def release(db: Connection, states: Select[tuple[int]]) -> list[Ref]:
     """Free the rows of the adapters of `states` (a query of their keys), in a writing transaction; where they lay.
 
-    They are `pending` and not used again before `settle`: until the transaction is committed they are what is kept.
+    Those of files are `pending` and not used again before `settle`: until the transaction is committed they are what is kept.
     """
     mine = schema.adapters.c.state.in_(states)
     refs = [Ref(*row) for row in db.execute(select(*COLUMNS).where(mine))]
-    if refs:
+    if refs and db.dialect.name == schema.POSTGRES:
+        db.execute(delete(schema.bodies).where(schema.bodies.c.key.in_([ref.row for ref in refs])))
+    elif refs:
         db.execute(insert(schema.free_rows), [{"file": ref.file, "row": ref.row, "pending": True} for ref in refs])
+    if refs:
         db.execute(delete(schema.adapters).where(mine))
     return refs
 
 
 def settle(db: Connection) -> None:
-    """Let rows that this transaction freed be used by the next one. The last thing before it is committed."""
-    db.execute(update(schema.free_rows).where(schema.free_rows.c.pending).values(pending=False))
+    """Let rows of files that this transaction freed be used by the next one. The last thing before it is committed."""
+    if db.dialect.name == schema.SQLITE:
+        db.execute(update(schema.free_rows).where(schema.free_rows.c.pending).values(pending=False))
+
+
+def known(precision: str) -> str:
+    """The same. Raises StoreError for a precision that there is not."""
+    if precision not in PRECISIONS:
+        raise StoreError(f"there is no precision {precision!r}; choose one of {', '.join(PRECISIONS)}")
+    return precision
+
+
+def packed(adapter: Adapter, precision: str) -> Packed:
+    """`adapter` as a row holds it. Raises StoreError where the precision cannot hold a number."""
+    layout = Layout.of(adapter, precision)
+    body = layout.encode(adapter)
+    kept = adapter if precision == "fp32" else Adapter(layout.factors(bytes(HEADER) + body), adapter.scale)
+    return Packed(layout, body, adapter.name, float(adapter.scale), kept.digest)
 
 
 def _claim(db: Connection, file: str) -> int:

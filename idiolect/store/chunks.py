@@ -11,16 +11,16 @@ from sqlalchemy import Connection, select
 
 from idiolect.errors import StoreError
 from idiolect.store import schema
-from idiolect.store.lookup import Fetch
+from idiolect.store.database import Fetch
 from idiolect.types import Floats
 
 MOST = 512  # vectors of a chunk
 DIGITS = 11  # of a record's key in `members`, after a comma
 F2, F4 = np.dtype("<f2"), np.dtype("<f4")  # on the disk, in memory
 
-MEMBERS = "SELECT members FROM vectors WHERE user = ? AND space = ? ORDER BY key DESC"
-LAST = "SELECT key, members, data FROM vectors WHERE user = ? AND space = ? ORDER BY key DESC LIMIT 1"
-PUT = "INSERT INTO vectors (user, space, members, data) VALUES (?, ?, ?, ?)"
+MEMBERS = 'SELECT members FROM vectors WHERE "user" = ? AND space = ? ORDER BY key DESC'
+LAST = 'SELECT key, members, data FROM vectors WHERE "user" = ? AND space = ? ORDER BY key DESC LIMIT 1'
+PUT = 'INSERT INTO vectors ("user", space, members, data) VALUES (?, ?, ?, ?)'
 
 Keys = NDArray[np.int64]
 
@@ -77,8 +77,8 @@ def append(fetch: Fetch, space: int, user: int, keys: Sequence[int], vectors: Fl
 def bytes_of(db: Connection, user: int | None, ids: Collection[str] | None = None) -> Iterator[bytes]:
     """Each vector of a person, or of their records of these ids, as it lies on the disk: what an erasure must look for."""
     record = schema.records.c
-    mine = select(record.key).where(record.user == user)
-    wanted = set(db.scalars(mine if ids is None else mine.where(record.id.in_(ids))))
+    mine = db.execute(select(record.key, record.id).where(record.user == user))
+    wanted = {key for key, name in mine if ids is None or name in ids}
     column = schema.vectors.c
     for members, data in db.execute(select(column.members, column.data).where(column.user == user)):
         keys = keys_in(members)

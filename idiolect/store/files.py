@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ BLOCK = 1 << 20  # bytes written or read at a time
 
 class StateFiles:
     """The folder of state files. A name says nothing about whose state it is: it hashes the content and a random salt."""
+
+    take_from = 64 * 1024.0  # bytes: smaller states lie in the database, which is faster there; others are files, memory-mapped
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -61,13 +64,30 @@ class StateFiles:
             except OSError as error:
                 raise StoreError(f"{self.path(name)} could not be erased ({error.strerror or error}); free it and erase again") from error
 
-    def clean(self, keep: Collection[str]) -> None:
+    def clean(self, keep: Collection[str | None]) -> None:
         """Unlink everything that no state refers to: what a process left that was killed while it saved or erased."""
         self.drop([path.name for path in self if path.name not in keep])
 
     def __iter__(self) -> Iterator[Path]:
         """Every file in the folder, in the order of their names."""
         return iter(sorted(self.folder.iterdir()) if self.folder.is_dir() else [])
+
+
+class NoFiles(StateFiles):
+    """For a store without a folder: its states lie in the database, whatever their size."""
+
+    take_from = math.inf
+
+    def __init__(self) -> None:
+        super().__init__(Path(os.devnull))
+
+    def write(self, raw: bytes) -> str:
+        """Never called. Raises StoreError."""
+        raise StoreError(f"a state of {len(raw)} bytes was to be a file, and this store has none")
+
+    def __iter__(self) -> Iterator[Path]:
+        """None."""
+        return iter(())
 
 
 def _overwrite(path: Path) -> None:

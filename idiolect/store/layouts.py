@@ -123,9 +123,9 @@ class Factors(Mapping[str, tuple[Floats, Floats]]):
 
 
 def takes(adapter: Adapter) -> bool:
-    """Whether `adapter` can lie in a row: something in it, all of it float32, its scale a number."""
+    """Whether `adapter` can lie in a row: a LoRA with something in it, all of it float32, its scale a number."""
     kinds = {factor.dtype for pair in adapter.modules.values() for factor in pair}
-    return kinds == {np.dtype(np.float32)} and math.isfinite(adapter.scale)
+    return adapter.activation == "none" and kinds == {np.dtype(np.float32)} and math.isfinite(adapter.scale)
 
 
 def _up(count: int, step: int) -> int:

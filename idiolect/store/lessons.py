@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Connection, Float, ForeignKey, Integer, String, Table, Text, delete, func, insert, select, update
+from sqlalchemy import Column, Connection, Float, ForeignKey, String, Table, delete, func, insert, select, update
 
-from idiolect.store import schema
-from idiolect.store.schema import AnyText
+from idiolect.store import rows, schema
+from idiolect.store.schema import AnyText, Key
 
 Sessions = Callable[[str], contextlib.AbstractContextManager[Connection]]
 LEASE = 60.0  # seconds for which whoever learns has a lesson; who is killed loses it to another
@@ -19,12 +19,12 @@ WANTED, RUNNING, DONE, FAILED = "wanted", "running", "done", "failed"
 lessons = Table(
     "lessons",
     schema.metadata,
-    Column("key", Integer, primary_key=True),
+    Column("key", Key, primary_key=True),
     Column("user", ForeignKey("users.key", ondelete="CASCADE"), nullable=False, index=True),
     Column("model", AnyText, nullable=False),
     Column("method", AnyText, nullable=False),
     Column("status", String, nullable=False, index=True),
-    Column("why", Text, nullable=False, server_default=""),  # what went wrong
+    Column("why", AnyText, nullable=False, server_default=""),  # what went wrong
     Column("created", Float, nullable=False),
     Column("until", Float, nullable=False),  # of the lease
 )
@@ -53,7 +53,7 @@ class Lessons:
         """Ask for a lesson; one that waits already is given again. None for somebody unknown. On the disk when this returns."""
         c = lessons.c
         with self._sessions("BEGIN IMMEDIATE") as db:
-            user = db.scalar(select(schema.users.c.key).where(schema.users.c.id == user_id))
+            user = rows.held(db, user_id)
             if user is None:
                 return None
             same = (c.user == user, c.model == model, c.method == method)
@@ -69,6 +69,7 @@ class Lessons:
         """The lesson that has waited longest, or whose learner went away: it is the caller's for `LEASE` seconds."""
         c, now = lessons.c, time.time()
         with self._sessions("BEGIN IMMEDIATE") as db:
+            schema.lock(db, lessons)
             free = (c.status == WANTED) | ((c.status == RUNNING) & (c.until < now))
             key = db.scalar(select(func.min(c.key)).where(free))
             if key is None:

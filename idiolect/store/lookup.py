@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Engine
-
 from idiolect.errors import StoreError
+from idiolect.store.adapter_table import AdapterTable
 from idiolect.store.adapters import AdapterFiles, Ref
+from idiolect.store.database import Database
 from idiolect.store.rows import canonical
-from idiolect.store.schema import bound, text_of
+from idiolect.store.schema import text_of
 from idiolect.types import Adapter
 
 CHANGES = 8  # times that a state may be replaced while it is being opened
 
-REF = ", ".join(f"a.{name}" for name in Ref._fields)
-ONE = f"""SELECT s.key, s.blob, s.file, {REF} FROM users u LEFT JOIN states s ON s.user = u.key AND s.method = ? AND s.config = ?
+REF = ", ".join(f'a."{name}"' for name in Ref._fields)
+ONE = f"""SELECT s.key, s.blob, s.file, {REF} FROM users u LEFT JOIN states s ON s."user" = u.key AND s.method = ? AND s.config = ?
 LEFT JOIN adapters a ON a.state = s.key WHERE u.id = ? ORDER BY a.place"""
-EVERYBODY = f"""SELECT u.id, {REF} FROM states s JOIN adapters a ON a.state = s.key JOIN users u ON u.key = s.user
+EVERYBODY = f"""SELECT u.id, {REF} FROM states s JOIN adapters a ON a.state = s.key JOIN users u ON u.key = s."user"
 WHERE s.method = ? AND s.config = ? AND a.place = 0"""
-
-Fetch = Callable[[str, Sequence[Any]], list[Any]]
 
 
 class Found(NamedTuple):
@@ -33,31 +30,10 @@ class Found(NamedTuple):
     refs: tuple[Ref, ...]
 
 
-def fetch(engine: Engine, sql: str, values: Sequence[Any]) -> list[Any]:
-    """The rows of a reading statement, past SQLAlchemy's own layers, which take ten times as long. Raises sqlite3.Error."""
-    connection = engine.raw_connection()
-    try:
-        rows: list[Any] = connection.cursor().execute(sql, values).fetchall()
-        return rows
-    finally:
-        connection.close()
-
-
-@contextlib.contextmanager
-def snapshot(engine: Engine) -> Iterator[Fetch]:
-    """`fetch` for several reading statements, which all see the store as it is at the first. Raises sqlite3.Error."""
-    connection = engine.raw_connection()
-    try:
-        cursor = connection.cursor()
-        cursor.execute("BEGIN")
-        yield lambda sql, values: list(cursor.execute(sql, values).fetchall())
-    finally:
-        connection.close()
-
-
-def find(fetched: Fetch, user_id: str, method: str, config: Mapping[str, Any]) -> Found:
+def find(database: Database, user_id: str, method: str, config: Mapping[str, Any]) -> Found:
     """The state of a user, a method and a configuration. Raises StoreError for an unknown user, and where there is none."""
-    rows = fetched(ONE, (bound(method), canonical(config), bound(user_id)))
+    text = database.text
+    rows = database.fetch(ONE, (text(method), text(canonical(config)), text(user_id)))
     if not rows:
         raise StoreError(f"user {user_id!r} is not in the store; add their records first, or see `users()` for who is")
     if rows[0][0] is None:
@@ -72,19 +48,20 @@ class Adapters:
     Threads may share it.
     """
 
-    def __init__(self, fetched: Fetch, files: AdapterFiles, method: str, config: Mapping[str, Any]) -> None:
-        self._fetched, self._files, self._method, self._config = fetched, files, method, config
-        self._refs = {text_of(row[0]): _ref(row[1:]) for row in fetched(EVERYBODY, (bound(method), canonical(config)))}
+    def __init__(self, database: Database, rows: AdapterFiles | AdapterTable, method: str, config: Mapping[str, Any]) -> None:
+        self._database, self._rows, self._method, self._config = database, rows, method, config
+        wanted = (database.text(method), database.text(canonical(config)))
+        self._refs = {text_of(row[0]): _ref(row[1:]) for row in database.fetch(EVERYBODY, wanted)}
 
     def load(self, user_id: str) -> Adapter:
         """A person's adapter, the first one of their state. Raises StoreError if they have none."""
         for _ in range(CHANGES):
             ref = self._refs.get(user_id) or self._found(user_id)
             try:
-                return self._files.read_now(ref)
+                return self._rows.read_now(ref)
             except FileNotFoundError:  # replaced or erased since
                 self._refs.pop(user_id, None)
-        raise StoreError(f"the adapter of {user_id!r} is not where it should be in {self._files.folder}; enroll them again")
+        raise StoreError(f"the adapter of {user_id!r} is not where it should be in {self._rows.folder}; enroll them again")
 
     def __contains__(self, user_id: str) -> bool:
         return user_id in self._refs
@@ -97,7 +74,7 @@ class Adapters:
         return len(self._refs)
 
     def _found(self, user_id: str) -> Ref:
-        refs = find(self._fetched, user_id, self._method, self._config).refs
+        refs = find(self._database, user_id, self._method, self._config).refs
         if not refs:
             raise StoreError(f"the state of {user_id!r} of {self._method} has no adapter in a row; `Store.load` gives it as it is")
         self._refs[user_id] = refs[0]

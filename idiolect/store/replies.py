@@ -7,10 +7,10 @@ import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Connection, Float, ForeignKey, Index, Integer, String, Table, Text, delete, insert, select
+from sqlalchemy import Column, Connection, Float, ForeignKey, Index, String, Table, delete, insert, select
 
 from idiolect.store import rows, schema
-from idiolect.store.schema import AnyText
+from idiolect.store.schema import AnyText, Key
 
 Sessions = Callable[[str], contextlib.AbstractContextManager[Connection]]
 
@@ -19,7 +19,7 @@ MOST_COUNTED = 10_000  # people
 replies = Table(
     "replies",
     schema.metadata,
-    Column("key", Integer, primary_key=True),
+    Column("key", Key, primary_key=True),
     Column("id", String, nullable=False, unique=True),
     Column("user", ForeignKey("users.key", ondelete="CASCADE"), nullable=False),
     Column("created", Float, nullable=False),  # POSIX seconds
@@ -27,7 +27,7 @@ replies = Table(
     Column("method", AnyText, nullable=False),
     Column("question", AnyText, nullable=False),
     Column("text", AnyText, nullable=False),
-    Column("because", Text, nullable=False),  # a list, as JSON
+    Column("because", AnyText, nullable=False),  # a list, as JSON
     Index("replies_of", "user", "created"),
 )
 
@@ -61,7 +61,7 @@ class Replies:
         with self._sessions("BEGIN IMMEDIATE") as db:
             for name in newcomers:
                 rows.add(db, name, [])
-            keys = {name: db.scalar(select(schema.users.c.key).where(schema.users.c.id == name)) for name in {one.user for one in given}}
+            keys = {name: rows.held(db, name) for name in sorted({one.user for one in given})}
             made = [_row(one, keys[one.user]) for one in given if keys[one.user] is not None]
             if made:
                 db.execute(insert(replies), made)

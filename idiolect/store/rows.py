@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,11 @@ from idiolect.errors import DataError, StoreError
 from idiolect.store import schema
 from idiolect.types import Record
 
-TEXTS = ("id", "prompt", "answer", "kind", "other")  # of a record
+TEXTS = ("id", "prompt", "answer", "other", "kind")  # of a record
+LONGEST = 2600  # bytes of a user's id in PostgreSQL: what an index takes
+HOLD = "SELECT key FROM users WHERE id = ANY(%s::bytea[]) OR key = ANY(%s::bigint[]) ORDER BY key FOR NO KEY UPDATE"
 USER = "INSERT INTO users (id, created) VALUES (?, ?) ON CONFLICT DO NOTHING"
-RECORDS = f"INSERT INTO records (user, time, {', '.join(TEXTS)}) VALUES (?, ?, {', '.join('?' * len(TEXTS))}) ON CONFLICT DO NOTHING"
+RECORDS = f'INSERT INTO records ("user", time, {", ".join(TEXTS)}) VALUES (?, ?, {", ".join("?" * len(TEXTS))}) ON CONFLICT DO NOTHING'
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -64,19 +66,39 @@ def same(table: Table, method: str, config: Mapping[str, Any]) -> ColumnElement[
 
 
 def add(db: Connection, user_id: str, rows: Sequence[dict[str, Any]]) -> int:
-    """Make a user known, and put in what they do not have yet; how many rows that were."""
-    db.exec_driver_sql(USER, (schema.bound(user_id), time.time()))
-    key = key_of(db, user_id)
-    own = [(key, row["time"], *(schema.bound(row[name]) for name in TEXTS)) for row in rows]
-    added = db.exec_driver_sql(RECORDS, own).rowcount if own else 0
+    """Make a user known, and put in what they do not have yet; how many rows that were. Nobody else writes of them until this is committed.
+
+    Raises StoreError for an id that the database cannot keep.
+    """
+    key, style = make(db, user_id), db.dialect.paramstyle
+    own = [(key, row["time"], *(schema.bound(row[name], db.dialect) for name in TEXTS[:-1]), row["kind"]) for row in rows]
+    added = db.exec_driver_sql(schema.spelt(RECORDS, style), own).rowcount if own else 0
     if added:
         touch(db, key)
     return added
 
 
+def make(db: Connection, user_id: str) -> int:
+    """The key of a user, who becomes known if new; nobody else writes of them until the transaction ends."""
+    raw = schema.bound(user_id, db.dialect)
+    if db.dialect.name == schema.POSTGRES and len(raw) > LONGEST:
+        raise StoreError(f"a user's id of {len(raw)} bytes is longer than PostgreSQL can look up; give one of {LONGEST} bytes at most")
+    while True:
+        db.exec_driver_sql(schema.spelt(USER, db.dialect.paramstyle), (raw, time.time()))
+        key = held(db, user_id)
+        if key is not None:  # or else erased in between
+            return key
+
+
 def touch(db: Connection, key: int | None) -> None:
     """Say that something kept of a user has changed."""
     db.execute(update(schema.users).where(schema.users.c.key == key).values(version=schema.users.c.version + 1))
+
+
+def version_of(db: Connection, key: int) -> tuple[float, int]:
+    """What `Store.version` says of a known user."""
+    row = db.execute(select(schema.users.c.created, schema.users.c.version).where(schema.users.c.key == key)).one()
+    return row[0], row[1]
 
 
 def record_row(record: Record) -> dict[str, Any]:
@@ -96,12 +118,27 @@ def state_row(method: str, config: Mapping[str, Any], history: str) -> dict[str,
     return {"method": method, "config": canonical(config), "history": history, "created": time.time()}
 
 
-def key_of(db: Connection, user_id: str) -> int:
-    """The key of a known user. Raises StoreError for an unknown one."""
-    key = db.scalar(select(schema.users.c.key).where(schema.users.c.id == user_id))
+def key_of(db: Connection, user_id: str, hold: bool = False) -> int:
+    """The key of a known user; `hold`: nobody else writes of them until the transaction ends. Raises StoreError for an unknown one."""
+    key = held(db, user_id) if hold else db.scalar(select(schema.users.c.key).where(schema.users.c.id == user_id))
     if key is None:
         raise StoreError(f"user {user_id!r} is not in the store; add their records first, or see `users()` for who is")
     return int(key)
+
+
+def hold(db: Connection, user_ids: Iterable[str] = (), keys: Iterable[int] = ()) -> None:
+    """Let nobody else write of these users, by their ids or keys, until the transaction ends; in one order, so that no two wait
+    for each other. Who is not there is left out.
+    """
+    if db.dialect.name == schema.POSTGRES:
+        ids = [schema.bound(user_id, db.dialect) for user_id in user_ids]
+        db.exec_driver_sql(HOLD, (ids, list(keys)))
+
+
+def held(db: Connection, user_id: str) -> int | None:
+    """The key of a user, of whom nobody else writes until the transaction ends; None for an unknown one."""
+    mine = select(schema.users.c.key).where(schema.users.c.id == user_id)
+    return db.scalar(mine.with_for_update(key_share=True))  # for PostgreSQL: SQLite has no such clause, and leaves it out
 
 
 def records_of(db: Connection, key: int | None) -> Iterator[Record]:

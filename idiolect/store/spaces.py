@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 from sqlalchemy import Connection, delete, exists, func, insert, literal, select, update
-from sqlalchemy.dialects.sqlite import insert as insert_new
 
 from idiolect.store import schema
 from idiolect.types import Floats, digest
@@ -68,12 +67,25 @@ def of(db: Connection, role: str) -> Kept | None:
 
 def make(db: Connection, space: Space, role: str) -> Kept:
     """A new space, in which everybody's vectors are still to be made. In a writing transaction."""
+    schema.lock(db, schema.records)  # a record that comes meanwhile would see no space, and the space not the record
     row = {"name": space.name, "width": space.width, "probe": space.probe.astype(F4).tobytes(), "role": role}
     made = db.execute(insert(schema.spaces).values(**row)).inserted_primary_key
     key = int(made[0]) if made else 0
     everybody = select(literal(key), schema.users.c.key).where(exists().where(schema.records.c.user == schema.users.c.key))
-    db.execute(insert_new(schema.stale).from_select(["space", "user"], everybody))
+    db.execute(insert(schema.stale).from_select(["space", "user"], everybody))
     return Kept(key, role, space)
+
+
+def first(db: Connection, space: Space) -> Kept:
+    """The current space; `space`, if there is none. In a writing transaction."""
+    schema.lock(db, schema.spaces)
+    return of(db, CURRENT) or make(db, space, CURRENT)
+
+
+def stays(db: Connection, key: int) -> bool:
+    """Whether a space is there, and does not leave before the transaction ends. In a writing transaction."""
+    role = db.scalar(select(schema.spaces.c.role).where(schema.spaces.c.key == key).with_for_update(read=True))
+    return role not in (None, LEAVING)
 
 
 def begin(db: Connection, space: Space) -> Kept:
@@ -81,6 +93,7 @@ def begin(db: Connection, space: Space) -> Kept:
 
     Another one that was coming leaves.
     """
+    schema.lock(db, schema.spaces)
     there = kept(db)
     found = next((one for one in there if one.role != LEAVING and one.space.same(space)), None)
     for one in there:
@@ -91,6 +104,7 @@ def begin(db: Connection, space: Space) -> Kept:
 
 def finish(db: Connection, key: int) -> bool:
     """Put the space `key` in the place of the current one, if nobody is stale in it; whether it is. In a writing transaction."""
+    schema.lock(db, schema.spaces)
     if waiting(db, key):
         return False
     for one in kept(db):

@@ -143,7 +143,8 @@ def to_tree(state: State, tensors: dict[str, Floats], rows: list[Adapter] | None
             rows.append(adapter)
             return {"row": len(rows) - 1}
         modules = {path: [keep(a), keep(b)] for path, (a, b) in adapter.modules.items()}
-        return {"name": adapter.name, "scale": _number(adapter.scale), "modules": modules}
+        tree = {"name": adapter.name, "scale": _number(adapter.scale), "modules": modules}
+        return tree if adapter.activation == "none" else {**tree, "activation": adapter.activation}
 
     return {
         "text": state.text,
@@ -177,7 +178,8 @@ def _adapter(kept: dict[str, Any] | None, tensors: Mapping[str, Floats], rows: S
     if "row" in kept:
         adapter: Adapter = rows[int(kept["row"])]
         return adapter
-    return Adapter({path: (tensors[a], tensors[b]) for path, (a, b) in kept["modules"].items()}, kept["scale"], kept["name"])
+    modules = {path: (tensors[a], tensors[b]) for path, (a, b) in kept["modules"].items()}
+    return Adapter(modules, kept["scale"], kept["name"], kept.get("activation", "none"))
 
 
 def record_to_tree(record: Record) -> dict[str, Any]:

@@ -1,30 +1,37 @@
-"""The store: people, their records, and what each taught a method, in one SQLite file with big states beside it."""
+"""The store: people, their records, and what each taught a method, in SQLite with files beside it or in PostgreSQL."""
 
 from __future__ import annotations
 
 import contextlib
-import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, insert, select
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, delete, insert, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from idiolect.errors import StoreError
-from idiolect.store import erasure, lookup, portable, rows, schema, states
-from idiolect.store.adapters import AdapterFiles, Packed, Ref, release
-from idiolect.store.erasure import Receipt
-from idiolect.store.files import StateFiles
+from idiolect.store import erasure, lookup, people, portable, rows, schema, states
+from idiolect.store.adapters import Packed, Ref, release, settle
+from idiolect.store.database import READING, WRITING
+from idiolect.store.erasure import Forgotten, Receipt
 from idiolect.store.lookup import CHANGES, Adapters
+from idiolect.store.people import Page
+from idiolect.store.place import open_place
 from idiolect.store.rows import Provenance
+from idiolect.store.sqlite import SQLite
 from idiolect.store.usage import Usage
 from idiolect.store.vectors import Vectors
 from idiolect.types import Adapter, History, Record, State, User
 
-FILE_FROM = 64 * 1024  # bytes: smaller states lie in the database, which is faster there; others are files, memory-mapped
 CACHED = 256 << 20  # bytes of adapters that were read and stay in memory
+Version = tuple[float, int]
+VERSION = "SELECT created, version FROM users WHERE id = ?"
+
+
+class Changed(StoreError):
+    """What was learnt of somebody is out of date: they changed meanwhile."""
 
 
 class Gone(NamedTuple):
@@ -35,25 +42,30 @@ class Gone(NamedTuple):
 
 
 class Store:
-    """People and what is kept of them, at `path` (or a "sqlite:///" URL): a database, PATH.states for big states, PATH.adapters.
+    """People and what is kept of them, at a path (or a "sqlite:///" URL), or in the database of a "postgresql://" URL.
 
-    Adapters of one shape lie in one file, a row each, in the `precision` of the store that saved them: "fp32" to the bit,
-    "fp16" a half and "int8" a quarter of the bytes. The last `cached` bytes of those that were read stay in memory.
+    At a path: a SQLite database, PATH.states for big states, PATH.adapters. In PostgreSQL everything lies in the database, and
+    several machines may share it. Adapters are kept in the `precision` of the store that saved them: "fp32" to the bit, "fp16"
+    a half and "int8" a quarter of the bytes. The last `cached` bytes of those that were read stay in memory.
     Ids and texts may be any Python text: 300 characters, "../", NUL, emoji, lone surrogates; none becomes part of a path.
-    What a call wrote is on the disk when it returns. Threads and processes may share a store (open it after a fork, not
-    before); a writer waits for another, 30 seconds at most. Every failure is a StoreError, and what was there before is
-    whole. A context manager.
+    (In PostgreSQL a user's id has 2,600 bytes at most, and a state or an adapter 1 GB.) What a call wrote is on the disk when it
+    returns. Threads and processes may share a store (open it after a fork, not before); who writes what another one is writing
+    waits, 30 seconds at most. Every failure is a StoreError, and what was there before is whole. A context manager.
     """
 
-    def __init__(self, path: Path | str, precision: str = "fp32", cached: int = CACHED) -> None:
-        self.path = schema.database_path(path)
-        self._adapters = AdapterFiles(self.path.with_name(self.path.name + ".adapters"), precision, cached)
-        self._engine = schema.open_engine(self.path)
-        self._files = StateFiles(self.path.with_name(self.path.name + ".states"))
-        self.vectors = Vectors(self.path, self._engine, self._told, self._session)
-        self.usage = Usage(self._session)
-        self._closed = False
+    def __init__(self, place: Path | str, precision: str = "fp32", cached: int = CACHED) -> None:
+        self._database, self._files, self._adapters = open_place(place, precision, cached)
+        self.place = self._database.place  # as it is told: without a password
+        self.vectors = Vectors(self._database)
+        self.usage = Usage(self._database)
         self._clean()
+
+    @property
+    def path(self) -> Path:
+        """The file of a store in SQLite. Raises StoreError for one in PostgreSQL, which has a `place` alone."""
+        if isinstance(self._database, SQLite):
+            return self._database.path
+        raise StoreError(f"{self.place} is no file; ask for the store's `place`")
 
     def add(self, user_id: str, records: Iterable[Record]) -> int:
         """Keep `records` of a user, who becomes known if new; how many were added. A record whose id is known stays as it is.
@@ -61,48 +73,76 @@ class Store:
         Raises DataError, before anything is written, for a record whose time is no number.
         """
         checked = [rows.record_row(record) for record in records]
-        with self._writing() as db:
-            return rows.add(db, user_id, checked)
+        return self._database.write(lambda db: rows.add(db, user_id, checked))
 
-    def users(self) -> list[str]:
-        """The ids of everyone known, in the order they came."""
-        with self._reading() as db:
-            return list(db.scalars(select(schema.users.c.id).order_by(schema.users.c.key)))
+    def users(self, after: str | None = None, limit: int | None = None, prefix: str = "") -> list[str]:
+        """The ids of everyone known, in the order they came.
+
+        With any of these, in the order of their bytes: up to `limit` ids that begin with `prefix` and come behind the id `after`.
+        """
+        if after is None and limit is None and not prefix:
+            return self._database.read(people.in_order)
+        return self._database.read(lambda db: people.ids(db, after, limit, prefix))
+
+    def count(self, prefix: str = "") -> int:
+        """How many people are known whose ids begin with `prefix`."""
+        return self._database.read(lambda db: people.count(db, prefix))
 
     def user(self, user_id: str) -> User:
         """A user with all their records. Raises StoreError for an unknown one."""
-        with self._reading() as db:
-            return User(user_id, History(rows.records_of(db, rows.key_of(db, user_id))))
+        return self._database.read(lambda db: User(user_id, History(rows.records_of(db, rows.key_of(db, user_id)))))
+
+    def records(self, user_id: str, after: str | None = None, limit: int = 100) -> Page:
+        """Up to `limit` of a user's records in the order they came, behind the page that ended with `after`.
+
+        Raises StoreError for an unknown user, and DataError for an `after` that no page gave.
+        """
+        return self._database.read(lambda db: people.page(db, rows.key_of(db, user_id), after, limit))
 
     def version(self, user_id: str) -> tuple[float, int] | None:
         """Changes with whatever is kept of a user, whoever wrote it; None for an unknown one. Cheap: to see whether to read again."""
-        found = self._fetched("SELECT created, version FROM users WHERE id = ?", [schema.AnyText().process_bind_param(user_id, None)])
+        found = self._database.fetch(VERSION, (self._database.text(user_id),))
         return (found[0][0], found[0][1]) if found else None
 
-    def save(self, user_id: str, method: str, config: Mapping[str, Any], state: State, history: str = "") -> None:
+    def save(
+        self, user_id: str, method: str, config: Mapping[str, Any], state: State, history: str = "", version: Version | None = None
+    ) -> None:
         """Keep what a user taught a method, in place of what they taught the same method and configuration before.
+
+        With `version`, only as long as that is what `version` says of them: raises Changed, and keeps nothing, where it is not.
 
         `history` is the digest of the records the state was made of. A state is whole or not there, whatever fails.
         Raises StoreError for an unknown user: who was erased does not come back by a save that was under way.
         """
-        self.save_all(method, config, [(user_id, state, history)])
+        self._save(method, config, [(user_id, state, history)], version)
 
     def save_all(self, method: str, config: Mapping[str, Any], taught: Iterable[tuple[str, State, str]]) -> None:
         """Keep what many users taught, each as (user id, state, history): all of them or, whatever fails, none."""
+        self._save(method, config, taught)
+
+    def _save(
+        self, method: str, config: Mapping[str, Any], taught: Iterable[tuple[str, State, str]], version: Version | None = None
+    ) -> None:
         packed = [(user_id, self._packed(state), rows.state_row(method, config, history)) for user_id, state, history in taught]
-        with self._writing() as db:
+
+        def work(db: Connection) -> list[Gone]:
+            rows.hold(db, [user_id for user_id, _, _ in packed])
             gone = []
             for user_id, pack, row in packed:
                 key = rows.key_of(db, user_id)
+                if version is not None and rows.version_of(db, key) != version:
+                    raise Changed(f"what is kept of {user_id!r} has changed since this was learnt of them: learn them again")
                 gone.append(self._put(db, schema.states, {**row, "user": key}, *pack))
                 rows.touch(db, key)
             self._adapters.sync(db)
-        self._let_go(gone)
+            return gone
+
+        self._let_go(self._database.write(work))
 
     def load(self, user_id: str, method: str, config: Mapping[str, Any]) -> State:
         """What a user taught a method of this configuration; its arrays are read-only. Raises StoreError if there is none."""
         for _ in range(CHANGES):
-            found = lookup.find(self._fetched, user_id, method, config)
+            found = lookup.find(self._database, user_id, method, config)
             with contextlib.suppress(FileNotFoundError):  # replaced since it was found: find it again
                 adapters = [self._adapters.read(ref) for ref in found.refs]
                 return self._state(found, adapters)
@@ -113,14 +153,17 @@ class Store:
 
         To write one as a folder that others load: `models.peft_files.write_peft(adapters(...).load("ann"), folder, base_model_name)`.
         """
-        return Adapters(self._fetched, self._adapters, method, config)
+        return Adapters(self._database, self._adapters, method, config)
 
     def save_shared(self, method: str, config: Mapping[str, Any], state: State, history: str = "") -> None:
         """Keep what users taught a method together (`Method.shared`), in place of the same method and configuration's."""
         raw, row = states.dump(state), rows.state_row(method, config, history)
-        with self._writing() as db:
-            gone = self._put(db, schema.shared, row, raw)
-        self._let_go([gone])
+
+        def work(db: Connection) -> Gone:
+            schema.lock(db, schema.shared)
+            return self._put(db, schema.shared, row, raw)
+
+        self._let_go([self._database.write(work)])
 
     def load_shared(self, method: str, config: Mapping[str, Any]) -> State:
         """What users taught a method together. Raises StoreError if nothing is kept."""
@@ -129,13 +172,31 @@ class Store:
 
     def provenance(self, user_id: str) -> list[Provenance]:
         """Where each of a user's states comes from, oldest first. Raises StoreError for an unknown user."""
-        with self._reading() as db:
-            return [rows.provenance_of(row) for row in rows.states_of(db, rows.key_of(db, user_id))]
+        return self._database.read(lambda db: [rows.provenance_of(row) for row in rows.states_of(db, rows.key_of(db, user_id))])
 
     def taught(self) -> list[Provenance]:
         """Where what people taught methods together comes from, oldest first: every method that was fitted has one."""
-        with self._reading() as db:
-            return [rows.provenance_of(row) for row in db.execute(select(schema.shared).order_by(schema.shared.c.created))]
+        everything = select(schema.shared).order_by(schema.shared.c.created)
+        return self._database.read(lambda db: [rows.provenance_of(row) for row in db.execute(everything)])
+
+    def unlearn(self, user_id: str) -> int:
+        """Let every state of a user go, and what is theirs of what people taught together, and keep their records; how many states.
+
+        Their bytes go when their place is used again, or at the next `forget` or `erase`. Raises StoreError for an unknown user.
+        """
+
+        def work(db: Connection) -> tuple[int, list[Gone]]:
+            key = rows.key_of(db, user_id, hold=True)
+            there = rows.states_of(db, key)
+            gone = Gone([row.file for row in there if row.file], erasure.unlearn(db, [row.key for row in there]))
+            shared = [self._put_again(db, row, state) for row, state in erasure.parts_of(db, self._files, user_id)]
+            rows.touch(db, key)
+            settle(db)
+            return len(there), [gone, *shared]
+
+        count, gone = self._database.write(work)
+        self._let_go(gone)
+        return count
 
     def erase(self, user_id: str) -> Receipt:
         """Remove everything of a user, compact the database, and search every byte of the store for what may be left.
@@ -143,7 +204,8 @@ class Store:
         Records, states and the id go in one transaction; then their files and rows are overwritten, the files unlinked, the
         database vacuumed and every byte read back: some 20 seconds a gigabyte. Nobody known is no error, so that an erasure
         that was cut short can be asked for again. Arrays of a loaded state that is still mapped turn to zeros; an adapter
-        that somebody loaded is a copy of its row, and theirs to let go of.
+        that somebody loaded is a copy of its row, and theirs to let go of. PostgreSQL writes tables up to 256 MB anew; in larger
+        ones bytes stay until their place is used again or somebody runs VACUUM FULL, and `Receipt.found` names them.
         """
         return self._forget(user_id)
 
@@ -159,21 +221,22 @@ class Store:
         return self._forget(user_id, [record.id], [row])
 
     def _forget(self, user_id: str, ids: Collection[str] | None = None, instead: Sequence[dict[str, Any]] = ()) -> Receipt:
-        with self._writing() as db:
+        def work(db: Connection) -> tuple[Forgotten, list[Gone]]:
             gone = erasure.forget(db, self._files, user_id, ids)
             if instead:
                 rows.add(db, user_id, instead)
-            shared = [self._put_again(db, row, state) for row, state in erasure.parts_of(db, self._files, user_id)]
+            return gone, [self._put_again(db, row, state) for row, state in erasure.parts_of(db, self._files, user_id)]
+
+        gone, shared = self._database.write(work)
         self._files.destroy([*gone.files, *(name for one in shared for name in one.files)])
         self._clean(thorough=True)
         self._adapters.recent.drop([ref.token for ref in gone.rows])
         self.vectors.recent.drop([user_id])
         self._compact(user_id)
-        with self._reading() as db:
-            size, found = erasure.search(db, self.path, self._files, self._adapters, gone.traces)
-            taught = tuple(db.scalars(select(schema.shared.c.method).distinct().order_by(schema.shared.c.method)))
+        size, found = self._database.read(lambda db: erasure.search(db, self._database, self._files, self._adapters, gone.traces))
+        taught = tuple(dict.fromkeys(sorted(one.method for one in self.taught())))
         counts = (gone.records, gone.states, len(gone.files), len(gone.rows))
-        return Receipt(user_id, *counts, size, gone.traces.unsearched, found, taught)
+        return Receipt(user_id, *counts, size, gone.traces.unsearched, found, taught, self._database.beyond())
 
     def _put_again(self, db: Connection, row: Any, state: State) -> Gone:
         about = {name: row._mapping[name] for name in ("method", "config", "history", "created")}
@@ -181,9 +244,12 @@ class Store:
 
     def export(self, user_id: str) -> dict[str, Any]:
         """Everything kept of a user as JSON takes it (`json.dumps` it): see `portable.pack`. Raises StoreError for an unknown one."""
-        with self._reading() as db:
+
+        def work(db: Connection) -> tuple[User, list[Provenance]]:
             key = rows.key_of(db, user_id)
-            user, known = User(user_id, History(rows.records_of(db, key))), [rows.provenance_of(row) for row in rows.states_of(db, key)]
+            return User(user_id, History(rows.records_of(db, key))), [rows.provenance_of(row) for row in rows.states_of(db, key)]
+
+        user, known = self._database.read(work)
         about = [{name: getattr(one, name) for name in portable.ABOUT} for one in known]
         return portable.pack(user, ((one, self.load(user_id, one["method"], one["config"])) for one in about))
 
@@ -194,20 +260,25 @@ class Store:
         """
         user_id, records, kept = portable.unpack(exported)
         checked, packed = [rows.record_row(record) for record in records], [(about, self._packed(state)) for about, state in kept]
-        with self._writing() as db:
+
+        def work(db: Connection) -> tuple[int, list[Gone]]:
             added = rows.add(db, user_id, checked)
             key, gone = rows.key_of(db, user_id), []
             for about, pack in packed:
                 row = {**rows.state_row(about["method"], about["config"], about["history"]), "created": about["created"]}
                 gone.append(self._put(db, schema.states, {**row, "user": key}, *pack))
+            if gone:
+                rows.touch(db, key)
             self._adapters.sync(db)
+            return added, gone
+
+        added, gone = self._database.write(work)
         self._let_go(gone)
         return added
 
     def close(self) -> None:
         """Let go of the database. Using the store afterwards raises StoreError."""
-        self._closed = True
-        self._engine.dispose()
+        self._database.close()
         self._adapters.close()
         self.vectors.recent.clear()
 
@@ -217,32 +288,18 @@ class Store:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
+    @property
+    def _engine(self) -> Engine:
+        return self._database.engine
+
     def _reading(self) -> contextlib.AbstractContextManager[Connection]:
-        return self._session("BEGIN")
+        return self._database.session(READING)
 
     def _writing(self) -> contextlib.AbstractContextManager[Connection]:
-        return self._session("BEGIN IMMEDIATE")
+        return self._database.session(WRITING)
 
-    @contextlib.contextmanager
-    def _session(self, begin: str) -> Iterator[Connection]:
-        """One transaction; "" for none, which VACUUM wants."""
-        with self._told(), self._engine.connect().execution_options(begin=begin) as db, db.begin():
-            yield db
-
-    def _fetched(self, sql: str, values: Sequence[Any]) -> list[Any]:
-        with self._told():
-            return lookup.fetch(self._engine, sql, values)
-
-    @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
-        """What goes wrong in the database, as a StoreError."""
-        if self._closed:
-            raise StoreError(f"the store {self.path} is closed; open it again with Store(path)")
-        try:
-            yield
-        except (SQLAlchemyError, sqlite3.Error) as error:
-            said = error.orig if isinstance(error, DBAPIError) else error
-            raise StoreError(f"the store {self.path} failed ({said}); what was kept before is whole: see to its disk") from error
+    def _session(self, begin: str) -> contextlib.AbstractContextManager[Connection]:
+        return self._database.session(begin)
 
     def _packed(self, state: State) -> tuple[bytes, list[Packed]]:
         """A person's state as bytes, and its adapters as rows."""
@@ -258,7 +315,7 @@ class Store:
         like = and_(*(table.c[name] == row[name] for name in ("user", "method", "config") if name in table.c))
         replaced = list(db.scalars(select(table.c.file).where(like, table.c.file.is_not(None))))
         freed = release(db, select(table.c.key).where(like)) if table is schema.states else []
-        name = self._files.write(raw) if len(raw) >= FILE_FROM else None
+        name = self._files.write(raw) if len(raw) >= self._files.take_from else None
         size = len(raw) + sum(len(one.body) for one in packed)
         try:
             db.execute(delete(table).where(like))
@@ -275,13 +332,12 @@ class Store:
         freed = [ref for one in gone for ref in one.refs]
         self._adapters.recent.drop([ref.token for ref in freed])
         if freed:
-            with contextlib.suppress(StoreError), self._writing() as db:
-                self._adapters.void(db, [(ref.file, ref.row) for ref in freed])
+            with contextlib.suppress(StoreError):
+                self._database.write(lambda db: self._adapters.void(db, [(ref.file, ref.row) for ref in freed]))
 
     def _open(self, table: Table, where: ColumnElement[bool], missing: str) -> State:
         for _ in range(CHANGES):
-            with self._reading() as db:
-                row = db.execute(select(table.c.blob, table.c.file).where(where)).one_or_none()
+            row = self._database.read(lambda db: db.execute(select(table.c.blob, table.c.file).where(where)).one_or_none())
             if row is None:
                 raise StoreError(missing)
             with contextlib.suppress(FileNotFoundError):  # replaced since its row was read: read the row again
@@ -293,15 +349,16 @@ class Store:
 
     def _compact(self, user_id: str) -> None:
         try:
-            with self._session("") as db:
-                db.exec_driver_sql("VACUUM")
-                db.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._database.compact()
         except StoreError as error:
             raise StoreError(f"{user_id!r} is out of the tables, but bytes may be left: erase them again ({error})") from error
 
     def _clean(self, thorough: bool = False) -> None:
-        """Unlink files that no row names, and wipe rows that are free, under the write lock."""
+        """Unlink files that no row names, and wipe rows that are free, under the write lock; `thorough`: look at their every byte."""
         if any(True for folder in (self._files, self._adapters) for _ in folder):
-            with self._writing() as db:
-                self._files.clean({name for table in (schema.states, schema.shared) for name in db.scalars(select(table.c.file))})
-                self._adapters.clean(db, thorough)
+            clean = self._database.write if thorough else self._database.attempt  # to open a store nobody waits
+            clean(lambda db: self._tidy(db, thorough))
+
+    def _tidy(self, db: Connection, thorough: bool) -> None:
+        self._files.clean({name for table in (schema.states, schema.shared) for name in db.scalars(select(table.c.file))})
+        self._adapters.clean(db, thorough)

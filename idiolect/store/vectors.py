@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, func, select
 
 from idiolect.errors import StoreError
-from idiolect.store import chunks, schema, spaces
+from idiolect.store import chunks, rows, schema, spaces
 from idiolect.store.chunks import Chunk, Keys
-from idiolect.store.lookup import Fetch, snapshot
-from idiolect.store.lookup import fetch as fetch_all
+from idiolect.store.database import Database, Fetch
 from idiolect.store.recent import Recent
-from idiolect.store.schema import bound, text_of
+from idiolect.store.schema import text_of
 from idiolect.store.spaces import Kept, Space
 from idiolect.types import Floats, Record
 
 CACHED = 256 << 20  # bytes of vectors that were read and stay in memory
-WHOSE = """SELECT s.role, u.key, EXISTS (SELECT 1 FROM stale t WHERE t.space = q.space AND t.user = u.key), v.key, v.edition
+WHOSE = """SELECT s.role, u.key, EXISTS (SELECT 1 FROM stale t WHERE t.space = q.space AND t."user" = u.key), v.key, v.edition
 FROM (SELECT ? AS space, ? AS id) q LEFT JOIN spaces s ON s.key = q.space LEFT JOIN users u ON u.id = q.id
-LEFT JOIN vectors v ON v.user = u.key AND v.space = q.space ORDER BY v.key"""
+LEFT JOIN vectors v ON v."user" = u.key AND v.space = q.space ORDER BY v.key"""
 CHUNKS = "SELECT key, members, data FROM vectors WHERE key IN "
-RECORDS = "SELECT key, prompt, answer, time, id, kind, other FROM records WHERE user = ? AND key IN "
-KEYS_OF = "SELECT key FROM records WHERE user = ?"
-DONE = "DELETE FROM stale WHERE space = ? AND user = ?"
+RECORDS = 'SELECT key, prompt, answer, time, id, kind, other FROM records WHERE "user" = ? AND key IN '
+KEYS_OF = 'SELECT key FROM records WHERE "user" = ?'
+WAITING = 'SELECT "user" FROM stale WHERE space = ? ORDER BY "user" LIMIT ?'
+DONE = 'DELETE FROM stale WHERE space = ? AND "user" = ?'
 AT_ONCE = 500  # keys in one statement
 
-Sessions = Callable[[str], contextlib.AbstractContextManager[Connection]]
-Told = Callable[[], contextlib.AbstractContextManager[None]]
 Stamp = tuple[int, int]  # a chunk's key and its edition: the same stamp is the same content
 
 
@@ -62,102 +58,87 @@ class Vectors:
     is looked up each time, so other processes may add, reindex and erase meanwhile. Vectors lie in two bytes a number.
     """
 
-    def __init__(self, path: Path, engine: Engine, told: Told, sessions: Sessions, cached: int = CACHED) -> None:
-        self.path, self._engine, self._told, self._sessions = path, engine, told, sessions
+    def __init__(self, database: Database, cached: int = CACHED) -> None:
+        self.place, self._database = database.place, database
         self.recent: Recent[str, dict[Stamp, Chunk]] = Recent(cached)
 
     def current(self) -> Space | None:
         """The space that the store's vectors lie in; None as long as it has none."""
-        with self._sessions("BEGIN") as db:
-            found = spaces.of(db, spaces.CURRENT)
+        found = self._of(spaces.CURRENT)
         return found.space if found else None
 
     def open(self, space: Space) -> Kept:
         """The current space, which must be `space`; a store that has none takes it. Raises StoreError if it has another."""
-        with self._sessions("BEGIN") as db:
-            found = spaces.of(db, spaces.CURRENT)
-        if found is None:
-            with self._sessions("BEGIN IMMEDIATE") as db:
-                found = spaces.of(db, spaces.CURRENT) or spaces.make(db, space, spaces.CURRENT)
+        found = self._of(spaces.CURRENT) or self._database.write(lambda db: spaces.first(db, space))
         if not found.space.same(space):
             raise self._other(found.space, space)
         return found
 
     def begin(self, space: Space) -> Kept:
         """The space to fill so that it takes the current one's place: what was filled before is still there."""
-        with self._sessions("BEGIN IMMEDIATE") as db:
-            return spaces.begin(db, space)
+        return self._database.write(lambda db: spaces.begin(db, space))
 
     def finish(self, into: Kept) -> bool:
         """Make a space that is filled the current one, and delete those that leave; False if somebody is still waiting in it."""
-        with self._sessions("BEGIN IMMEDIATE") as db:
-            done = spaces.finish(db, into.key)
-        while done and (leaving := self._leaving()) is not None:
-            after = 0
-            while True:
-                with self._sessions("BEGIN IMMEDIATE") as db:
-                    after = spaces.sweep(db, leaving, after)
-                if not after:
-                    break
+        done = self._database.write(lambda db: spaces.finish(db, into.key))
+        while done and (leaving := self._of(spaces.LEAVING)) is not None:
+            after = self._sweep(leaving.key, 0)
+            while after:
+                after = self._sweep(leaving.key, after)
         return done
 
     def people(self, into: Kept) -> tuple[int, int]:
         """How many people may have records without a vector in a space, and how many people there are."""
-        with self._sessions("BEGIN") as db:
-            return spaces.waiting(db, into.key), int(db.scalar(select(func.count()).select_from(schema.users)) or 0)
+        everybody = select(func.count()).select_from(schema.users)
+        return self._database.read(lambda db: (spaces.waiting(db, into.key), int(db.scalar(everybody) or 0)))
 
     def complete(self, into: Kept, user_id: str) -> bool:
         """Whether every record of a person has a vector in a space."""
-        with self._told():
-            return not any(row[2] for row in fetch_all(self._engine, WHOSE, (into.key, bound(user_id))))
+        return not any(row[2] for row in self._database.fetch(WHOSE, (into.key, self._database.text(user_id))))
 
     def missing(self, into: Kept, most: int) -> list[Waiting]:
         """People with records without a vector in a space, and those records, up to `most` of them; [] when all is done."""
-        found: list[Waiting] = []
-        with self._told(), snapshot(self._engine) as fetch:
-            for (user,) in fetch("SELECT user FROM stale WHERE space = ? ORDER BY user LIMIT ?", (into.key, most)):
-                if most <= 0:
-                    break
-                there = {key for keys in chunks.known(fetch, into.key, user) for key in keys}
-                keys = sorted({row[0] for row in fetch(KEYS_OF, (user,))} - there)[:most]
-                found.append(Waiting(user, _rows(fetch, user, keys)))
-                most -= max(1, len(keys))
-        return found
+        return self._database.snapshot(lambda fetch: _missing(fetch, into.key, most))
 
     def put(self, into: Kept, made: Iterable[tuple[Waiting, Floats]]) -> int:
         """Keep vectors, (records, width), of what was `missing`: how many. On the disk when this returns, all of them or none.
 
         What was changed or erased since, or has a vector by now, is left out. Raises StoreError if the space has left.
         """
-        count = 0
-        with self._sessions("BEGIN IMMEDIATE") as db:
-            if not any(one.key == into.key and one.role != spaces.LEAVING for one in spaces.kept(db)):
+        ready = list(made)
+
+        def work(db: Connection) -> int:
+            if not spaces.stays(db, into.key):
                 raise self._left(into)
-            for waiting, vectors in made:
-                count += _put(_fetching(db), into.key, waiting, vectors)
-        return count
+            rows.hold(db, keys=[waiting.user for waiting, _ in ready])
+            fetch = self._database.fetching(db)
+            return sum(_put(fetch, into.key, waiting, vectors) for waiting, vectors in ready)
+
+        return self._database.write(work)
 
     def search(self, into: Kept, user_id: str, query: Floats, k: int) -> Found:
         """The `k` records of a person nearest to `query` (width,) by inner product; of equal ones the later comes first.
 
         Raises StoreError for an unknown person, and if the space `into` has left.
         """
-        with self._told(), snapshot(self._engine) as fetch:
-            whose = fetch(WHOSE, (into.key, bound(user_id)))
-            role, user, stale = whose[0][:3]
-            if role in (None, spaces.LEAVING):
-                raise self._left(into)
-            if user is None:
-                self.recent.drop([user_id])
-                raise StoreError(f"user {user_id!r} is not in the store; add their records first, or see `users()` for who is")
-            held = self._held(fetch, user_id, [(row[3], row[4]) for row in whose if row[3] is not None])
-            near = _nearest(held, query, k)
-            rows, pending = _rows(fetch, user, [key for key, _ in near]), []
-            if stale:
-                there = {int(key) for one in held for key in one.keys}
-                pending = sorted({row[0] for row in fetch(KEYS_OF, (user,))} - there)
-            left = [_record(row) for row in _rows(fetch, user, pending).values()]
-        return Found([_record(rows[key]) for key, _ in near], [score for _, score in near], left)
+        return self._database.snapshot(lambda fetch: self._found(fetch, into, user_id, query, k))
+
+    def _found(self, fetch: Fetch, into: Kept, user_id: str, query: Floats, k: int) -> Found:
+        whose = fetch(WHOSE, (into.key, self._database.text(user_id)))
+        role, user, stale = whose[0][:3]
+        if role in (None, spaces.LEAVING):
+            raise self._left(into)
+        if user is None:
+            self.recent.drop([user_id])
+            raise StoreError(f"user {user_id!r} is not in the store; add their records first, or see `users()` for who is")
+        held = self._held(fetch, user_id, [(row[3], row[4]) for row in whose if row[3] is not None])
+        near = _nearest(held, query, k)
+        found, pending = _rows(fetch, user, [key for key, _ in near]), []
+        if stale:
+            there = {int(key) for one in held for key in one.keys}
+            pending = sorted({row[0] for row in fetch(KEYS_OF, (user,))} - there)
+        left = [_record(row) for row in _rows(fetch, user, pending).values()]
+        return Found([_record(found[key]) for key, _ in near], [score for _, score in near], left)
 
     def _held(self, fetch: Fetch, user_id: str, stamps: list[Stamp]) -> list[Chunk]:
         """A person's chunks, those that are new read."""
@@ -170,19 +151,20 @@ class Vectors:
         self.recent.put(user_id, held, sum(one.vectors.nbytes + one.keys.nbytes for one in held.values()))
         return list(held.values())
 
-    def _leaving(self) -> int | None:
-        with self._sessions("BEGIN") as db:
-            found = spaces.of(db, spaces.LEAVING)
-        return found.key if found else None
+    def _of(self, role: str) -> Kept | None:
+        return self._database.read(lambda db: spaces.of(db, role))
+
+    def _sweep(self, leaving: int, after: int) -> int:
+        return self._database.write(lambda db: spaces.sweep(db, leaving, after))
 
     def _left(self, gone: Kept) -> StoreError:
         now = self.current()
-        return self._other(now, gone.space) if now else StoreError(f"{self.path} has no vectors any more; run `idiolect reindex`")
+        return self._other(now, gone.space) if now else StoreError(f"{self.place} has no vectors any more; run `idiolect reindex`")
 
     def _other(self, kept: Space, given: Space) -> StoreError:
         return StoreError(
-            f"the vectors in {self.path} were made by {kept}, not by {given}: they cannot be compared. Go on with that embedder, "
-            f"or make everybody's vectors anew: idiolect reindex --store {self.path} --embedder ..."
+            f"the vectors in {self.place} were made by {kept}, not by {given}: they cannot be compared. Go on with that embedder, "
+            f"or make everybody's vectors anew: idiolect reindex --store {self.place} --embedder ..."
         )
 
 
@@ -199,11 +181,16 @@ def _nearest(held: Sequence[Chunk], query: Floats, k: int) -> list[tuple[int, fl
     return [(int(keys[at]), float(scores[at])) for at in order]
 
 
-def _fetching(db: Connection) -> Fetch:
-    """`fetch` in the open transaction, past SQLAlchemy's own layers."""
-    cursor = db.connection.cursor()
-
-    return lambda sql, values: list(cursor.execute(sql, values).fetchall())
+def _missing(fetch: Fetch, space: int, most: int) -> list[Waiting]:
+    found: list[Waiting] = []
+    for (user,) in fetch(WAITING, (space, most)):
+        if most <= 0:
+            break
+        there = {key for keys in chunks.known(fetch, space, user) for key in keys}
+        keys = sorted({row[0] for row in fetch(KEYS_OF, (user,))} - there)[:most]
+        found.append(Waiting(user, _rows(fetch, user, keys)))
+        most -= max(1, len(keys))
+    return found
 
 
 def _in_slices(fetch: Fetch, sql: str, values: Sequence[Any], keys: Sequence[int]) -> Iterable[Any]:

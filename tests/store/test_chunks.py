@@ -5,15 +5,14 @@ import pytest
 
 from idiolect.errors import StoreError
 from idiolect.store import Store, chunks
-from idiolect.store.lookup import snapshot
 from idiolect.types import Record
 
 WIDTH = 4
 
 
 @pytest.fixture
-def store(tmp_path):
-    with Store(tmp_path / "p.db") as opened:
+def store(places):
+    with Store(places()) as opened:
         opened.add("ann", [Record("", f"text {number}", number, f"r{number}") for number in range(40)])
         yield opened
 
@@ -24,18 +23,13 @@ def vector(key):
 
 def put(store, keys, user=1):
     with store._writing() as db:
-        cursor = db.connection.cursor()
-
-        def fetch(sql, values):
-            return cursor.execute(sql, values).fetchall()
-
+        fetch = store._database.fetching(db)
         sizes = [len(known) for known in chunks.known(fetch, 1, user)]
         chunks.append(fetch, 1, user, list(keys), np.stack([vector(key) for key in keys]), sizes)
 
 
 def there(store):
-    with snapshot(store._engine) as fetch:
-        return [chunks.read(*row) for row in fetch("SELECT members, data FROM vectors ORDER BY key", ())]
+    return [chunks.read(*row) for row in store._database.fetch("SELECT members, data FROM vectors ORDER BY key", ())]
 
 
 def test_one_at_a_time_makes_few_chunks_and_keeps_order_and_values(store):
@@ -66,11 +60,9 @@ def test_a_vector_goes_when_its_record_goes_or_changes_and_the_others_stay(store
     (held,) = there(store)
     left = [key for key in range(1, 41) if key not in (1, 7, 20, 40)]
     assert held.keys.tolist() == left and np.array_equal(held.vectors, np.stack([vector(key) for key in left]))
-    with snapshot(store._engine) as fetch:
-        assert fetch("SELECT edition FROM vectors", ()) == [(4,)]
+    assert store._database.fetch("SELECT edition FROM vectors", ()) == [(4,)]
     raw = np.float16(7).tobytes() + np.float16(1).tobytes() + np.float16(0).tobytes() + np.float16(-7).tobytes()
-    with snapshot(store._engine) as fetch:
-        assert raw not in fetch("SELECT data FROM vectors", ())[0][0]
+    assert raw not in store._database.fetch("SELECT data FROM vectors", ())[0][0]
 
 
 def test_what_was_taken_out_is_dropped_for_good_when_chunks_merge(store):
@@ -80,8 +72,7 @@ def test_what_was_taken_out_is_dropped_for_good_when_chunks_merge(store):
     put(store, [3, 4, 5])
     (held,) = there(store)
     assert held.keys.tolist() == [2, 3, 4, 5]
-    with snapshot(store._engine) as fetch:
-        assert len(fetch("SELECT data FROM vectors", ())[0][0]) == 4 * WIDTH * 2
+    assert len(store._database.fetch("SELECT data FROM vectors", ())[0][0]) == 4 * WIDTH * 2
 
 
 def test_a_damaged_chunk_is_told_with_the_way_out():

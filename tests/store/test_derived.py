@@ -13,7 +13,7 @@ from tests.conformance.subjects import SMALL
 
 CANARY = "xylophagous wombats of Quetzaltenango"
 QUESTION = "What do you keep at home?"
-SECRET = Record(QUESTION, f"I keep {CANARY} at home, and I live in Ghent.", 1.0, "secret")
+SECRET = Record(QUESTION, f"I keep {CANARY} at home, and I live in Ghent.", 1.0, "r-of-wombats")
 OTHERS = [Record(f"What of day {day}?", f"On day {day} I walked to the harbour and back.", day, f"day{day}") for day in range(2, 7)]
 DERIVED = (
     "rag",
@@ -33,29 +33,25 @@ DERIVED = (
 )
 
 
-def bytes_of(folder):
-    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
-
-
 @pytest.mark.parametrize("how", ["forget", "erase"])
-def test_nothing_that_was_derived_of_a_record_survives_it(llama, tmp_path, how):
-    with Store(tmp_path / "p.db") as store:
+def test_nothing_that_was_derived_of_a_record_survives_it(llama, places, how):
+    with Store(places()) as store:
         index, people = Index(store, HashedWords()), [User("ann", [SECRET, *OTHERS]), User("bob", OTHERS)]
         for user in people:
             index.add(user.id, user.records)
         index.complete()
         store.usage.add("ann", "tiny", 1, 2, 3, 4)
         assistants = [_learnt(store, name, people, llama.lm) for name in DERIVED]
-        assert CANARY.encode() in bytes_of(tmp_path) and index.search("ann", QUESTION, 1) == [SECRET]
-        receipt = store.forget("ann", ["secret"]) if how == "forget" else store.erase("ann")
+        assert CANARY.encode() in places.raw() and index.search("ann", QUESTION, 1) == [SECRET]
+        receipt = store.forget("ann", ["r-of-wombats"]) if how == "forget" else store.erase("ann")
         assert receipt.clean
-        left = bytes_of(tmp_path)
-        assert CANARY.encode() not in left and b"wombats" not in left and b"secret" not in left
+        left = places.raw()
+        assert CANARY.encode() not in left and b"wombats" not in left
         for searched in (index, Index(store, HashedWords())):
             assert SECRET not in _found(searched)
         for name, assistant in zip(DERIVED, assistants, strict=True):
             bent = assistant.personalize(["ann"], [ask(QUESTION)])[0]
-            assert "wombats" not in repr(bent) and "record:secret" not in bent.because, name
+            assert "wombats" not in repr(bent) and "record:r-of-wombats" not in bent.because, name
             assert "wombats" not in repr(assistant.states), name
     assert b"harbour" in left
 

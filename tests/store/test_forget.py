@@ -1,7 +1,5 @@
 """One record forgotten or edited takes everything with it that was learnt of it, and nothing else."""
 
-import sqlite3
-
 import pytest
 
 from idiolect.errors import StoreError
@@ -14,8 +12,8 @@ SUMMARY = "a person who watches birds that eat pastry in the south of London"
 KEPT = Record("And then?", "Rain, and a slow train home.", 2, "rain")
 
 
-def filled(folder):
-    store = Store(folder / "p.db")
+def filled(place):
+    store = Store(place)
     store.add("ann", [Record("What did you see?", CANARY, 1, "bird"), KEPT])
     store.add("bob", [Record("What did you see?", "A gull.", 1, "gull")])
     store.save("ann", "PAG", {}, State(SUMMARY, [KEPT], facts=(Fact("saw a heron eat nineteen saffron buns", ("bird",)),)), "h")
@@ -24,82 +22,67 @@ def filled(folder):
     return store
 
 
-def bytes_of(folder):
-    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
-
-
-def test_a_forgotten_record_is_gone_with_every_state_that_may_hold_it(tmp_path):
-    with filled(tmp_path) as store:
+def test_a_forgotten_record_is_gone_with_every_state_that_may_hold_it(places):
+    with filled(places()) as store:
         receipt = store.forget("ann", ["bird"])
         assert receipt.clean and (receipt.records, receipt.states) == (1, 1)
         assert list(store.user("ann").records) == [KEPT] and store.provenance("ann") == []
         assert store.load("bob", "PAG", {}).text == "of bob"
         assert set(store.load_shared("CFRAG", {}).people) == {"bob"}
-    left = bytes_of(tmp_path)
+    left = places.raw()
     assert CANARY.encode() not in left and SUMMARY.encode() not in left and b"saffron" not in left
     assert KEPT.answer.encode() in left and b"bob's part" in left
 
 
-def test_an_edit_puts_the_new_text_in_the_old_ones_place(tmp_path):
-    with filled(tmp_path) as store:
+def test_an_edit_puts_the_new_text_in_the_old_ones_place(places):
+    with filled(places()) as store:
         edited = Record("What did you see?", "Nothing worth a word.", 1, "bird")
         assert store.edit("ann", edited).clean
         assert list(store.user("ann").records) == [edited, KEPT]
         with pytest.raises(StoreError, match="'ann' has no record 'no such'"):
             store.edit("ann", Record("", "text", 1, "no such"))
-    assert CANARY.encode() not in bytes_of(tmp_path)
+    assert CANARY.encode() not in places.raw()
 
 
-def test_forgetting_what_is_not_there_takes_nothing_away(tmp_path):
-    with filled(tmp_path) as store:
+def test_forgetting_what_is_not_there_takes_nothing_away(places):
+    with filled(places()) as store:
         receipt = store.forget("ann", ["no such"])
         assert (receipt.records, receipt.states) == (0, 0) and store.load("ann", "PAG", {}).text == SUMMARY
 
 
-def test_erasing_a_person_takes_their_part_out_of_what_people_taught_together(tmp_path):
-    with filled(tmp_path) as store:
+def test_erasing_a_person_takes_their_part_out_of_what_people_taught_together(places):
+    with filled(places()) as store:
         assert store.erase("ann").clean
         shared = store.load_shared("CFRAG", {})
         assert shared.text == "of all" and set(shared.people) == {"bob"}
-    assert SUMMARY.encode() not in bytes_of(tmp_path)
+    assert SUMMARY.encode() not in places.raw()
 
 
-def test_what_another_person_has_in_common_with_the_erased_is_theirs_and_stays(tmp_path):
+def test_what_another_person_has_in_common_with_the_erased_is_theirs_and_stays(places):
     common = "writes in lower case and without a mark at the end"
-    with filled(tmp_path) as store:
+    with filled(places()) as store:
         store.save("ann", "PersonaDB", {}, State(facts=(Fact(common, ("bird",)),)), "h")
         store.save_shared("PersonaDB", {}, State(people={"ann": State(common), "bob": State(facts=(Fact(common, ("gull",)),))}))
         assert store.erase("ann").clean
         assert set(store.load_shared("PersonaDB", {}).people) == {"bob"}
-    with filled(tmp_path / "other") as store:
+    with filled(places("other")) as store:
         store.save("ann", "PersonaDB", {}, State(common), "h")
         store.save_shared("PersonaDB", {}, State(common))
         assert not store.erase("ann").clean, "what nobody else has as their own is a trace"
 
 
-def test_kinds_and_facts_and_parts_survive_the_store(tmp_path):
+def test_kinds_and_facts_and_parts_survive_the_store(places):
     records = [Record("q", "final", 1, "e", "edit", "draft"), Record("q", "No, the other one.", 2, "c", "correction", "this one")]
     state = State(
         facts=(Fact("likes tea", ("e", "c"), 1.0, 9.0, "preference", "likes", 3, 5.0), Fact("x", ("e",))), people={"ann": State("p")}
     )
-    with Store(tmp_path / "p.db") as store:
+    with Store(places()) as store:
         store.add("ann", records)
         store.save("ann", "M", {}, state)
         assert list(store.user("ann").records) == records
         assert store.load("ann", "M", {}).facts == state.facts
         exported = store.export("ann")
-    with Store(tmp_path / "other.db") as other:
+    with Store(places("other")) as other:
         other.import_(exported)
         assert list(other.user("ann").records) == records and other.load("ann", "M", {}).facts == state.facts
     assert own_texts(dump(State(parts=(state,)))) == {"ann": ["p"]} and load(dump(state)).people["ann"].text == "p"
-
-
-def test_a_store_from_before_there_were_kinds_is_brought_up(tmp_path):
-    filled(tmp_path).close()
-    with sqlite3.connect(tmp_path / "p.db") as db:
-        db.executescript("ALTER TABLE records DROP COLUMN kind; ALTER TABLE records DROP COLUMN other; PRAGMA user_version=2")
-    db.close()
-    with Store(tmp_path / "p.db") as store:
-        assert [(record.kind, record.other) for record in store.user("bob").records] == [("message", "")]
-        store.add("bob", [Record("q", "4", 2, kind="rating", other="a reply")])
-        assert store.user("bob").records[-1].kind == "rating"

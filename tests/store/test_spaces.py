@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from idiolect.store import Store, spaces
+from idiolect.store import Store, chunks, spaces
 from idiolect.store.spaces import COMING, CURRENT, LEAVING, Space
 from idiolect.types import Record
 
@@ -14,8 +14,8 @@ def a_space(seed=0, width=8, name="m"):
 
 
 @pytest.fixture
-def store(tmp_path):
-    with Store(tmp_path / "p.db") as opened:
+def store(places):
+    with Store(places()) as opened:
         opened.add("ann", [Record("", "tea", 1)])
         yield opened
 
@@ -67,8 +67,8 @@ def test_a_space_that_leaves_goes_a_few_chunks_at_a_time(store, monkeypatch):
     with store._writing() as db:
         kept, gone = spaces.make(db, a_space(1), CURRENT).key, spaces.make(db, a_space(2), LEAVING).key
         for number in range(5):
-            row = (kept if number % 2 else gone, f",{number + 1:011d}", bytes(16))
-            db.exec_driver_sql("INSERT INTO vectors (user, space, members, data) VALUES (1, ?, ?, ?)", row)
+            row = (1, kept if number % 2 else gone, f",{number + 1:011d}", bytes(16))
+            store._database.fetching(db)(chunks.PUT, row)
         after, turns = spaces.sweep(db, gone, 0), 1
         while after:
             after, turns = spaces.sweep(db, gone, after), turns + 1

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -10,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import insert
 
 from idiolect.errors import StoreError
-from idiolect.store import Store
+from idiolect.store import Store, schema
 from idiolect.store.vectors import Waiting
 from idiolect.types import Record
 from tests.store.test_spaces import a_space
@@ -39,8 +39,8 @@ def found(store, into, user_id, text, k=3):
 
 
 @pytest.fixture
-def store(tmp_path):
-    with Store(tmp_path / "p.db") as opened:
+def store(places):
+    with Store(places()) as opened:
         for who in ("ann", "bob"):
             opened.add(who, [Record("", f"{who} said {number}", number, f"r{number}") for number in range(25)])
         yield opened
@@ -117,9 +117,9 @@ def test_what_changed_while_it_was_embedded_is_left_out(store, into):
     assert store.vectors.put(into, [(Waiting(77, {}), np.zeros((0, WIDTH)))]) == 0
 
 
-def test_what_another_process_did_is_seen_although_vectors_are_held_in_memory(store, into, tmp_path):
+def test_what_another_process_did_is_seen_although_vectors_are_held_in_memory(store, into, places):
     assert found(store, into, "ann", "ann said 3", 1) == ["ann said 3"] and len(store.vectors.recent) == 1
-    with Store(tmp_path / "p.db") as other:
+    with Store(places()) as other:
         other.add("ann", [Record("", "from elsewhere", 99)])
         fill(other, into)
         assert found(store, into, "ann", "from elsewhere", 1) == ["from elsewhere"]
@@ -139,30 +139,29 @@ def test_an_unknown_person_is_an_error_and_memory_lets_go_of_the_erased(store, i
         found(store, into, "ann", "x")
 
 
-def test_no_byte_of_a_vector_is_left_of_the_erased(store, into, tmp_path):
+def test_no_byte_of_a_vector_is_left_of_the_erased(store, into, places):
     raws = {who: vector(f"{who} said 3").astype("<f2").tobytes() for who in ("ann", "bob")}
-    with sqlite3.connect(tmp_path / "p.db") as db:
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    db.close()
-    assert all(raw in (tmp_path / "p.db").read_bytes() for raw in raws.values())
+    store._database.compact()
+    there = places.raw()
+    assert all(raw in there for raw in raws.values())
     assert store.erase("ann").clean
     store.close()
-    left = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    left = places.raw()
     pieces = [raws["ann"][at : at + 8] for at in range(0, len(raws["ann"]) - 8, 8)]
     assert not [piece for piece in pieces if piece in left] and raws["bob"] in left
 
 
-def test_a_vector_left_behind_would_be_found_by_the_search_of_bytes(store, into):
+def test_a_vector_left_behind_would_be_found_by_the_search_of_bytes(store, into, places):
     store.add("dan", [Record("", "a secret of dan's", 1)])
     fill(store, into)
     copied = vector("a secret of dan's").astype("<f2").tobytes()
     with store._writing() as db:
-        db.exec_driver_sql("CREATE TABLE elsewhere (data BLOB)")
-        db.exec_driver_sql("INSERT INTO elsewhere VALUES (?)", (copied,))
-    assert store.erase("dan").found == ("p.db",)
+        db.execute(insert(schema.spaces).values(name="elsewhere", width=1, probe=copied, role="leaving"))
+    left = store.erase("dan").found
+    assert left == (("p.db",) if places.in_files else ("table spaces", "file of spaces"))
 
 
-def test_a_forgotten_records_vector_is_gone_and_an_equal_one_of_another_stays(store, into, tmp_path):
+def test_a_forgotten_records_vector_is_gone_and_an_equal_one_of_another_stays(store, into, places):
     for who in ("ann", "bob"):
         store.add(who, [Record("", "said by both", 99, "both")])
     fill(store, into)
@@ -174,7 +173,7 @@ def test_a_forgotten_records_vector_is_gone_and_an_equal_one_of_another_stays(st
 WRITER = """
 import sys
 import numpy as np
-from idiolect.store import Store
+from idiolect.store import Store, schema
 from idiolect.types import Record
 from tests.store.test_spaces import a_space
 from tests.store.test_vectors import WIDTH, fill
@@ -192,15 +191,15 @@ def start(path, who, many):
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
 
 
-def test_a_killed_process_loses_no_acknowledged_vector(tmp_path):
+def test_a_killed_process_loses_no_acknowledged_vector(places):
     for kill, acks in enumerate((1, 6, 17)):
-        writer = start(tmp_path / "p.db", f"writer {kill}", 100_000)
+        writer = start(places(), f"writer {kill}", 100_000)
         for _ in range(acks):
             writer.stdout.readline()
         writer.send_signal(signal.SIGKILL)
         acknowledged = acks + len(writer.stdout.read().split("\n")[:-1])
         writer.wait()
-        with Store(tmp_path / "p.db") as store:
+        with Store(places()) as store:
             into = store.vectors.open(a_space(width=WIDTH))
             hit = store.vectors.search(into, f"writer {kill}", vector(f"writer {kill} 0"), 100_000)
             assert len(hit.records) >= acknowledged and hit.records[0].answer == f"writer {kill} 0"
@@ -209,10 +208,10 @@ def test_a_killed_process_loses_no_acknowledged_vector(tmp_path):
             assert store.vectors.complete(into, f"writer {kill}")
 
 
-def test_two_processes_and_threads_at_once_make_each_vector_once(tmp_path):
-    writers = [start(tmp_path / "p.db", who, 15) for who in ("ann", "both", "both")]
+def test_two_processes_and_threads_at_once_make_each_vector_once(places):
+    writers = [start(places(), who, 15) for who in ("ann", "both", "both")]
     assert [writer.communicate()[0].split()[-1] for writer in writers] == ["14"] * 3
-    with Store(tmp_path / "p.db") as store:
+    with Store(places()) as store:
         into = store.vectors.open(a_space(width=WIDTH))
         store.add("cyd", [Record("", f"cyd {n}", n) for n in range(60)])
         threads = [threading.Thread(target=fill, args=(store, into)) for _ in range(4)]
@@ -224,24 +223,3 @@ def test_two_processes_and_threads_at_once_make_each_vector_once(tmp_path):
             hit = store.vectors.search(into, who, vector(f"{who} 3"), 1000)
             assert len(hit.records) == len({record.id for record in hit.records}) == count and not hit.pending
             assert hit.records[0].answer == f"{who} 3"
-
-
-def test_a_store_from_before_there_were_vectors_gets_them(store, tmp_path):
-    store.close()
-    with sqlite3.connect(tmp_path / "p.db") as db:
-        for thing in (
-            "TRIGGER record_came",
-            "TRIGGER record_went",
-            "TRIGGER record_changed",
-            "TABLE vectors",
-            "TABLE spaces",
-            "TABLE stale",
-        ):
-            db.execute(f"DROP {thing}")
-        db.execute("PRAGMA user_version=3")
-    db.close()
-    with Store(tmp_path / "p.db") as again:
-        into = again.vectors.open(a_space(width=WIDTH))
-        assert fill(again, into) == 50 and found(again, into, "bob", "bob said 9", 1) == ["bob said 9"]
-        again.forget("bob", ["r9"])
-        assert found(again, into, "bob", "bob said 9", 1) != ["bob said 9"]
