@@ -1,10 +1,11 @@
-"""What stands between an application and its model costs: idiolect serve, with a person's 1,000 records searched and quoted, beside LiteLLM's proxy.
+"""What a gateway costs: idiolect serve, with a person's 1,000 records searched and quoted, beside LiteLLM's proxy.
 
     python benchmarks/gateway.py --litellm VENV/bin/litellm [--quick]
 
 All three ask the same endpoint (stub.py), which answers at once: directly, through `idiolect serve --method rag` (20 people of 1,000
 records; each request another's), and through the LiteLLM proxy, which personalizes nothing. Each gateway is one process on the last
-core, the callers and the endpoint are on the first. Rounds in turn; medians. VENV: python -m venv VENV && VENV/bin/pip install 'litellm[proxy]'
+core, the callers and the endpoint are on the first. Rounds in turn; medians.
+VENV: python -m venv VENV && VENV/bin/pip install 'litellm[proxy]'
 """
 
 from __future__ import annotations
@@ -53,7 +54,14 @@ def filled(path: Path) -> None:
 @contextlib.contextmanager
 def running(command: list[str], port: int, core: int, log: Path, ready: str) -> Iterator[subprocess.Popen[bytes]]:
     """A server of its own process, on one core, once it answers."""
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "IDIOLECT_API_KEY": "none", "LITELLM_LOG": "ERROR", "LITELLM_MODE": "PRODUCTION", "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true"}
+    env = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "IDIOLECT_API_KEY": "none",
+        "LITELLM_LOG": "ERROR",
+        "LITELLM_MODE": "PRODUCTION",
+        "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",
+    }
     with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out, env=env) as process:
         os.sched_setaffinity(process.pid, {core})
         try:
@@ -111,14 +119,15 @@ def _told(seen: dict[str, list[tuple[float, float, float, float]]], callers: int
     tell(f"\n{callers} callers ({rounds} rounds)")
     for name, (rate, p50, p99, used) in mid.items():
         added = f"; adds {1e3 * (p50 - bare[1]):6.2f} ms (p50), {1e3 * (p99 - bare[2]):6.2f} ms (p99)" if name != "directly" else ""
-        tell(f"  {name:<16}{rate:8.0f} requests/s  p50 {1e3 * p50:7.2f} ms  p99 {1e3 * p99:7.2f} ms  {1e3 * used:6.2f} ms of CPU each{added}")
+        tell(
+            f"  {name:<16}{rate:8.0f} requests/s  p50 {1e3 * p50:7.2f} ms  p99 {1e3 * p99:7.2f} ms  {1e3 * used:6.2f} ms of CPU each{added}"
+        )
     if "LiteLLM proxy" in mid:
         ours, peer = mid["idiolect serve"], mid["LiteLLM proxy"]
-        tell(
-            f"  ours: {statistics.median(a[0] / b[0] for a, b in zip(seen['idiolect serve'], seen['LiteLLM proxy'], strict=True)):.1f} times "
-            f"the requests a second, {(ours[1] - bare[1]) / (peer[1] - bare[1]):.2f} of the latency added (p50), "
-            f"{(ours[2] - bare[2]) / (peer[2] - bare[2]):.2f} (p99)"
-        )
+        pairs = zip(seen["idiolect serve"], seen["LiteLLM proxy"], strict=True)
+        times = statistics.median(one[0] / other[0] for one, other in pairs)
+        p50, p99 = ((ours[at] - bare[at]) / (peer[at] - bare[at]) for at in (1, 2))
+        tell(f"  ours: {times:.1f} times the requests a second, {p50:.2f} of the latency added (p50), {p99:.2f} (p99)")
 
 
 def _requests(name: str, port: int) -> list[bytes]:

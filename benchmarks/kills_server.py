@@ -104,7 +104,9 @@ def killed(place: str, kills: int, writers: int, log: Path) -> str:
             partial += len(numbers) != len(set(numbers)) or max(numbers) > writer.acknowledged
     written = sum(writer.acknowledged for writer in writing)
     times = f"ready again in {statistics.median(took):.2f} s (median), {max(took):.2f} s (worst)"
-    return f"{kills} kills of the server, {written} writes acknowledged, {lost} lost, {partial} people with what nobody sent or twice; {times}"
+    return (
+        f"{kills} kills of the server, {written} writes acknowledged, {lost} lost, {partial} people with what nobody sent or twice; {times}"
+    )
 
 
 def main() -> None:
@@ -117,7 +119,9 @@ def main() -> None:
     given = parser.parse_args()
     with places(given.folder, given.only) as found:
         for name, place in found.items():
-            sys.stdout.write(f"{name:12} {killed(place, given.kills, given.writers, Path(tempfile.gettempdir()) / f'kills-{os.getpid()}.log')}\n")
+            sys.stdout.write(
+                f"{name:12} {killed(place, given.kills, given.writers, Path(tempfile.gettempdir()) / f'kills-{os.getpid()}.log')}\n"
+            )
             sys.stdout.flush()
 
 

@@ -59,7 +59,7 @@ def fill_postgres(url: str, count: int) -> int:
 
     Store(url).close()
     with psycopg.connect(url) as db:
-        with db.cursor().copy('COPY users (key, id, created, version) FROM STDIN') as into:
+        with db.cursor().copy("COPY users (key, id, created, version) FROM STDIN") as into:
             for user, name, _ in rows(count):
                 into.write_row((user, name.encode(), 0.0, 1))
         with db.cursor().copy('COPY records (key, "user", time, id, prompt, answer) FROM STDIN') as into:

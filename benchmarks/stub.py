@@ -57,7 +57,8 @@ async def served(port: int) -> None:
 def post(path: str, host: str, value: object, key: str) -> bytes:
     """An HTTP request with a JSON body."""
     body = json.dumps(value).encode()
-    head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    about = {"Host": host, "Authorization": f"Bearer {key}", "Content-Type": "application/json", "Content-Length": str(len(body))}
+    head = f"POST {path} HTTP/1.1\r\n" + "".join(f"{name}: {said}\r\n" for name, said in about.items()) + "\r\n"
     return head.encode() + body
 
 

@@ -21,7 +21,6 @@ EXTRA = {  # library -> the extra of pyproject.toml that brings it
     "sklearn": "bench",
     "matplotlib": "bench",
     "aiohttp": "serve",
-    "alembic": "serve",
     "cryptography": "serve",
     "fastapi": "serve",
     "uvicorn": "serve",

@@ -1,9 +1,11 @@
-"""The decode loop: rows that are each bent in their own way go forward together, one token at a time, and leave when they are done."""
+"""The decode loop: rows that are each bent in their own way go forward together, one token at a time; they join and leave as they like."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import accumulate, chain
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,19 +13,30 @@ from transformers import DynamicCache
 
 from idiolect.models.batches import Padded, alike
 from idiolect.models.bends import Bends
-from idiolect.models.cache import simple, together
+from idiolect.models.cache import Cohort, Part, Slots, fill, simple
 from idiolect.models.encode import Encoded
 from idiolect.models.engine import Engine
 from idiolect.models.join import Blend, join
 from idiolect.models.recall import Recall
 from idiolect.models.sample import pick
 from idiolect.models.scoring import prompt_length
+from idiolect.models.seats import Seats
 from idiolect.models.stack import bends_of
 from idiolect.models.writing import Writing
-from idiolect.types import Request
+from idiolect.types import Reply, Request
+
+States = Sequence[Tensor | None] | Tensor | None  # (width,) for each row with a memory
 
 
-@dataclass
+class Chance(NamedTuple):
+    """A token that was written, its log-probability in nats, and the likeliest tokens with theirs."""
+
+    token: int
+    logprob: float
+    top: Sequence[tuple[int, float]]
+
+
+@dataclass(eq=False)
 class Group:
     """A request's own row and those of its companions: they get the same next token, and leave together."""
 
@@ -32,6 +45,8 @@ class Group:
     blend: Blend
     writing: Writing
     chance: torch.Generator
+    tops: int = 0  # how many of the likeliest tokens are noted beside each that is written; 0: nothing is noted
+    chances: list[Chance] = field(default_factory=list)
 
     @property
     def cost(self) -> tuple[int, int]:
@@ -43,122 +58,191 @@ class Group:
         """Tokens put through the model before the first is drawn."""
         return sum(map(prompt_length, self.requests, self.rows))
 
+    @property
+    def reply(self) -> Reply:
+        """What was written so far, and what it cost."""
+        return Reply(
+            text=self.writing.text,
+            because=self.requests[0].sources,
+            finish=self.writing.finish,
+            prompt_tokens=self.prompt_tokens,
+            tokens=len(self.writing.tokens),
+            dropped_tokens=sum(row.dropped for row in self.rows),
+            calls=len(self.rows),
+        )
 
-@dataclass(frozen=True)
-class Prefilled:
-    """Rows whose prompts were read together."""
 
-    places: list[int]
-    batch: Padded
-    cache: DynamicCache
-    logits: Tensor  # (rows, vocabulary), of the last position
-    states: Tensor | None  # (rows, width), what the head made them of, where some row has a memory
+class Reading:
+    """The prompts of some groups, before they join others: rows of like length are read together, in one go or a stretch at a time."""
+
+    def __init__(self, engine: Engine, groups: Sequence[Group]) -> None:
+        self.engine, self.groups = engine, groups
+        requests, rows = ([one for group in groups for one in getattr(group, name)] for name in ("requests", "rows"))
+        self.recalls = [None if request.memory is None else Recall(request.memory, engine.device) for request in requests]
+        bends, index = bends_of(requests, device=engine.device, dtype=engine.dtype), torch.arange(len(rows), device=engine.device)
+        self.bends = replace(bends, prefixes=())
+        self.parts: list[Part] = []
+        self._said: dict[int, tuple[Tensor, Tensor | None]] = {}
+        self._open = []
+        for places in map(sorted, self._sets(list(map(prompt_length, requests, rows)))):
+            own = bends if len(places) == len(rows) else bends.rows(index[places])
+            batch = engine.padded([rows[place] for place in places], own)
+            self._open.append((places, own, batch, DynamicCache(config=engine.model.config)))
+
+    def _sets(self, lengths: Sequence[int]) -> list[list[int]]:
+        return alike(lengths) if simple(DynamicCache(config=self.engine.model.config)) else [list(range(len(lengths)))]
+
+    @torch.no_grad()
+    def read(self, tokens: int | None = None) -> bool:
+        """Read on, about `tokens` tokens of all rows together, or to the end. Whether the end is reached."""
+        left = tokens
+        while self._open and (left is None or left > 0):
+            places, bends, batch, cache = self._open[0]
+            start, whole = cache.get_seq_length(), batch.mask.shape[1]
+            end = whole if left is None else min(whole, start + max(1, left // len(places)))
+            logits, states = _said(self.engine, _stretch(batch, start, end), bends, cache, any(self.recalls[place] for place in places))
+            left = None if left is None else left - len(places) * (end - start)
+            if end == whole:
+                self.parts.append((places, cache, batch.mask))
+                self._said |= {place: (logits[i], None if states is None else states[i]) for i, place in enumerate(places)}
+                del self._open[0]
+        return not self._open
+
+    @torch.no_grad()
+    def begin(self) -> None:
+        """Write the first token of every group, once all is read."""
+        logits, states = zip(*(self._said[place] for place in range(len(self._said))), strict=True)
+        write(self.groups, torch.stack(logits), states, self.recalls)
+        self._said.clear()
 
 
 class Flight:
-    """Rows in flight: their keys and values, their bends and memories, and what they last said."""
+    """Rows in flight: their keys and values, their bends and memories, and what they last said, row by row."""
 
-    def __init__(self, engine: Engine, rows: Sequence[Encoded], bends: Bends, recalls: Sequence[Recall | None], room: int) -> None:
-        self.engine, self.recalls = engine, recalls
-        index = torch.arange(len(rows), device=engine.device)
-        parts = [
-            self._prefill([rows[i] for i in places], bends if len(places) == len(rows) else bends.rows(index[places]), places)
-            for places in map(sorted, self._sets(rows, bends))
-        ]
-        tokens = max(part.batch.mask.shape[1] for part in parts)
-        self.mask = torch.zeros(len(rows), tokens, dtype=torch.long, device=engine.device)
-        self.positions = torch.zeros(len(rows), 1, dtype=torch.long, device=engine.device)  # of the last token
-        self.logits = parts[0].logits.new_empty(len(rows), parts[0].logits.shape[-1])  # (rows, vocabulary)
-        self.states = None if parts[0].states is None else parts[0].states.new_empty(len(rows), parts[0].states.shape[-1])
-        for part in parts:
-            self.mask[part.places, tokens - part.batch.mask.shape[1] :] = part.batch.mask
-            self.positions[part.places] = part.batch.positions[:, -1:]
-            self.logits[part.places] = part.logits
-            if self.states is not None and part.states is not None:
-                self.states[part.places] = part.states
-        self.cache = together([(part.places, part.cache) for part in parts], tokens, room) if simple(parts[0].cache) else parts[0].cache
-        self.bends = replace(bends, prefixes=()) if bends.jobs is None else replace(bends, prefixes=()).rows(index)
+    def __init__(self, engine: Engine) -> None:
+        self.engine, self.seats = engine, Seats()
+        self.open = simple(DynamicCache(config=engine.model.config))  # whether others may join once somebody is in flight
+        self.slots = Slots(engine.device) if self.open else Cohort(engine.device)
+        self.groups: list[Group] = []
+        self.places: list[list[int]] = []  # the rows of each group
+        self.recalls: list[Recall | None] = []  # row by row, as all below
+        self.logits: Tensor | None = None  # (rows, vocabulary), of the last position
+        self.states: Tensor | None = None  # (rows, width), what the head made them of, where some row has a memory
 
-    def _sets(self, rows: Sequence[Encoded], bends: Bends) -> list[list[int]]:
-        """Rows of like length read their prompts together, where their caches can be put together afterwards."""
-        if not simple(DynamicCache(config=self.engine.model.config)):
-            return [list(range(len(rows)))]
-        before = [0 if prefix is None else len(prefix) for prefix in bends.prefixes] or [0] * len(rows)
-        return alike([n + len(row.ids) for n, row in zip(before, rows, strict=True)])
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return len(self.recalls)
 
-    def _prefill(self, rows: Sequence[Encoded], bends: Bends, places: list[int]) -> Prefilled:
-        cache, batch = DynamicCache(config=self.engine.model.config), self.engine.padded(rows, bends)
-        return Prefilled(places, batch, cache, *self._said(batch, bends, cache))
+    @torch.no_grad()
+    def join(self, reading: Reading) -> None:
+        """Take in groups whose first token is written. Who is done leaves."""
+        more = len(reading.recalls)
+        self.seats.join(reading.bends, more)
+        self.slots.join(reading.parts, [group.writing.limit for group in reading.groups for _ in group.rows])
+        starts = accumulate([len(group.rows) for group in reading.groups], initial=self.rows)
+        self.places += [list(range(start, start + len(group.rows))) for group, start in zip(reading.groups, starts, strict=False)]
+        self.groups += reading.groups
+        self.recalls += reading.recalls
+        self._let_go()
 
-    def _said(self, batch: Padded, bends: Bends, cache: DynamicCache) -> tuple[Tensor, Tensor | None]:
-        """What the last position says of the next token, and the state that it was made of, where that is asked for."""
-        if not any(self.recalls):
-            return self.engine.logits(batch, bends, 1, cache)[:, -1], None
-        logits, states = self.engine.logits_and_states(batch, bends, 1, cache)
-        return logits[:, -1], states[:, -1]
-
-    def keep(self, rows: Sequence[int]) -> None:
-        """Let all other rows leave."""
-        index = torch.tensor(rows, device=self.engine.device)
-        self.cache.batch_select_indices(index)
-        self.bends, self.recalls = self.bends.rows(index), [self.recalls[row] for row in rows]
-        self.mask, self.positions = self.mask[index], self.positions[index]
+    @torch.no_grad()
+    def step(self) -> None:
+        """One more token for every group. Who is done leaves."""
+        tokens = [0] * self.rows
+        for group, places in zip(self.groups, self.places, strict=True):
+            for place in places:
+                tokens[place] = group.writing.tokens[-1]
+        self.advance(tokens)
+        order, logits, states = list(chain(*self.places)), self.logits, self.states
+        if order != sorted(order) and logits is not None:
+            logits, states = logits[order], None if states is None else states[order]
+        if logits is not None:
+            write(self.groups, logits, states, [self.recalls[row] for row in order])
+        self._let_go()
 
     def advance(self, tokens: Sequence[int]) -> None:
-        """One more token for each row."""
+        """Put one more token through the model for each row."""
         ids = torch.tensor(tokens, device=self.engine.device)[:, None]
-        one = torch.ones_like(ids)
-        self.mask = torch.cat([self.mask, one], dim=1)
-        self.positions = self.positions + 1
-        self.logits, self.states = self._said(Padded(ids, self.mask, self.positions, one, None), self.bends, self.cache)
+        mask, positions = self.slots.next()
+        batch = Padded(ids, mask, positions, torch.ones_like(ids), None)
+        self.logits, self.states = _said(self.engine, batch, self.seats.bends, self.slots.cache, any(self.recalls))
 
-    def recalled(self, answers: Sequence[Sequence[int]]) -> Tensor:
-        """Log-probabilities (rows, vocabulary), memories included; `answers` has the tokens that each row wrote so far."""
-        logp = self.logits.float().log_softmax(dim=-1)
-        for row, recall in enumerate(self.recalls):
-            if recall is not None and self.states is not None:
-                logp[row] = recall(logp[row : row + 1], self.states[row : row + 1], [answers[row]])[0]
-        return logp
+    def leave(self, groups: Sequence[Group]) -> None:
+        """Let these go, done or not: nothing of theirs is kept."""
+        aboard = list(zip(self.places, self.groups, strict=True))
+        moves, left = fill(self.rows, {row for rows, group in aboard if group in groups for row in rows})
+        self.seats.leave(moves, left)
+        self.slots.leave(moves, left)
+        moved, recalls = dict(moves), list(self.recalls)
+        for row, hole in moves:
+            recalls[hole] = self.recalls[row]
+        stay = sorted(([moved.get(row, row) for row in rows], place) for place, (rows, group) in enumerate(aboard) if group not in groups)
+        self.places, self.groups, self.recalls = [rows for rows, _ in stay], [self.groups[place] for _, place in stay], recalls[:left]
+        self.logits = self.states = None
+
+    def _let_go(self) -> None:
+        if done := [group for group in self.groups if group.writing.done]:
+            self.leave(done)
 
 
 def decode(engine: Engine, groups: Sequence[Group]) -> Iterator[None]:
     """Write every group's answer, into its `writing`; yields after each token, with the model as it was and its lock free."""
-    flight = _open(engine, groups)
-    live = list(groups)
-    while True:
-        tokens = _choose(flight, live)
-        for group, token in zip(live, tokens, strict=True):
-            group.writing.add(token)
+    flight, reading = Flight(engine), Reading(engine, groups)
+    reading.read()
+    reading.begin()
+    yield
+    if all(group.writing.done for group in groups):
+        return
+    flight.join(reading)
+    while flight.groups:
+        flight.step()
         yield
-        if all(group.writing.done for group in live):
-            return
-        live = _advance(flight, live, tokens)
 
 
-@torch.no_grad()
-def _open(engine: Engine, groups: Sequence[Group]) -> Flight:
-    requests = [request for group in groups for request in group.requests]
-    rows = [row for group in groups for row in group.rows]
-    room = max(group.writing.limit for group in groups)
-    recalls = [None if request.memory is None else Recall(request.memory, engine.device) for request in requests]
-    return Flight(engine, rows, bends_of(requests, device=engine.device, dtype=engine.dtype), recalls, room)
-
-
-@torch.no_grad()
-def _choose(flight: Flight, live: Sequence[Group]) -> list[int]:
-    blends = [group.blend for group in live]
-    if any(flight.recalls) or any(blend != Blend() for blend in blends):
-        logp = join(flight.recalled([group.writing.tokens for group in live for _ in group.rows]), blends)
+def write(groups: Sequence[Group], logits: Tensor, states: States, recalls: Sequence[Recall | None]) -> None:
+    """The next token of each group, from what its rows say (rows, vocabulary), group after group; memories and companions included."""
+    blends = [group.blend for group in groups]
+    if any(recalls) or any(blend != Blend() for blend in blends):
+        logp = join(_recalled(groups, logits, states, recalls), blends)
     else:
-        logp = flight.logits.float()  # not normalized: the likeliest is the same, and so is a draw
-    return pick(logp, [group.requests[0].sampling for group in live], [group.chance for group in live])
+        logp = logits.float()  # not normalized: the likeliest is the same, and so is a draw
+    tokens = pick(logp, [group.requests[0].sampling for group in groups], [group.chance for group in groups])
+    for group, token, line in zip(groups, tokens, logp, strict=True):
+        before = len(group.writing.tokens)
+        group.writing.add(token)
+        if group.tops and len(group.writing.tokens) > before:
+            group.chances.append(_chance(line, token, group.tops))
 
 
-@torch.no_grad()
-def _advance(flight: Flight, live: Sequence[Group], tokens: Sequence[int]) -> list[Group]:
-    next_tokens = [token for group, token in zip(live, tokens, strict=True) if not group.writing.done for _ in group.rows]
-    if any(group.writing.done for group in live):
-        stays = [not group.writing.done for group in live for _ in group.rows]
-        flight.keep([row for row, stay in enumerate(stays) if stay])
-    flight.advance(next_tokens)
-    return [group for group in live if not group.writing.done]
+def _recalled(groups: Sequence[Group], logits: Tensor, states: States, recalls: Sequence[Recall | None]) -> Tensor:
+    """Log-probabilities (rows, vocabulary), memories included."""
+    logp = logits.float().log_softmax(dim=-1)
+    answers = [group.writing.tokens for group in groups for _ in group.rows]
+    for row, recall in enumerate(recalls):
+        state = None if states is None else states[row]
+        if recall is not None and state is not None:
+            logp[row] = recall(logp[row : row + 1], state[None], [answers[row]])[0]
+    return logp
+
+
+def _chance(line: Tensor, token: int, tops: int) -> Chance:
+    logp = line.log_softmax(dim=-1)
+    likeliest = logp.topk(min(tops, len(logp)))
+    return Chance(token, float(logp[token]), list(zip(likeliest.indices.tolist(), likeliest.values.tolist(), strict=True)))
+
+
+def _said(engine: Engine, batch: Padded, bends: Bends, cache: DynamicCache, states: bool) -> tuple[Tensor, Tensor | None]:
+    """What the last position says of the next token, and the state that it was made of, where that is asked for."""
+    if not states:
+        return engine.logits(batch, bends, 1, cache)[:, -1], None
+    logits, made = engine.logits_and_states(batch, bends, 1, cache)
+    return logits[:, -1], made[:, -1]
+
+
+def _stretch(batch: Padded, start: int, end: int) -> Padded:
+    """The columns from `start` to before `end`, of which those before are read already."""
+    if (start, end) == (0, batch.mask.shape[1]):
+        return batch
+    ids, positions, scope = (one[:, start:end] for one in (batch.ids, batch.positions, batch.scope))
+    return Padded(ids, batch.mask[:, :end], positions, scope, None if batch.embeds is None else batch.embeds[:, start:end])

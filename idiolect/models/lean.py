@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
 from transformers import DynamicCache
 
 from idiolect.models.batches import Padded
@@ -37,9 +36,9 @@ class Lean:
         """
         body = self.model.model
         x = body.embed_tokens.forward(batch.ids)
-        turn, seen = body.rotary_emb.forward(x, position_ids=batch.positions), batch.mask.bool()[:, None, None]
+        turn = body.rotary_emb.forward(x, position_ids=batch.positions)
         for number, (block, past) in enumerate(zip(body.layers, cache.layers, strict=True)):
-            x = x + _attended(block.self_attn, block.input_layernorm.forward(x), turn, seen, past)
+            x = x + _attended(block.self_attn, block.input_layernorm.forward(x), turn, past)
             y, mlp = block.post_attention_layernorm.forward(x), block.mlp
             x = x + mlp.down_proj.forward(mlp.act_fn.forward(mlp.gate_proj.forward(y)) * mlp.up_proj.forward(y))
             if number in steering:
@@ -48,15 +47,14 @@ class Lean:
         return self.model.lm_head.forward(states), states
 
 
-def _attended(attention: Any, x: Tensor, turn: tuple[Tensor, Tensor], seen: Tensor, past: RoomyLayer) -> Tensor:
-    """x (rows, 1, width) -> (rows, 1, width). `seen` (rows, 1, 1, tokens) is true where a row has a token."""
+def _attended(attention: Any, x: Tensor, turn: tuple[Tensor, Tensor], past: RoomyLayer) -> Tensor:
+    """x (rows, 1, width) -> (rows, 1, width)."""
     from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
     heads = (len(x), -1, 1, attention.head_dim)  # of a single token: no axes need to change places
     query, key = apply_rotary_pos_emb(attention.q_proj.forward(x).view(heads), attention.k_proj.forward(x).view(heads), *turn)
-    keys, values = past.update(key, attention.v_proj.forward(x).view(heads))
-    shared = query.view(len(x), keys.shape[1], -1, attention.head_dim)  # queries that share a head of keys stand side by side
-    joined = scaled_dot_product_attention(shared, keys, values, attn_mask=seen, scale=attention.scaling)
+    shared = query.view(len(x), key.shape[1], -1, attention.head_dim)  # queries that share a head of keys stand side by side
+    joined = past.attended(shared, key, attention.v_proj.forward(x).view(heads), attention.scaling)
     made: Tensor = attention.o_proj.forward(joined.reshape(len(x), 1, -1))
     return made
 

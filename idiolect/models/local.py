@@ -82,7 +82,7 @@ class LocalLM:
         for places in batches([group.cost for group in groups], self.token_budget):
             for _ in decode(self.engine, [groups[place] for place in places]):
                 pass
-        return [_reply(group) for group in groups]
+        return [group.reply for group in groups]
 
     def stream(self, request: Request) -> Iterator[str]:
         """The reply's text in pieces. Between two pieces the model is unbent and free for others."""
@@ -207,18 +207,6 @@ def _not_there(name: str, error: Exception) -> str:
     ways = "a folder that holds config.json, a Hugging Face name such as 'Qwen/Qwen2.5-0.5B-Instruct', an http(s):// endpoint, or 'tiny'"
     offline = "a name is downloaded when first used; without a network, download it elsewhere and give the folder"
     return f"the model {name!r} cannot be loaded ({reason}). Give {ways}; {offline}"
-
-
-def _reply(group: Group) -> Reply:
-    return Reply(
-        text=group.writing.text,
-        because=group.requests[0].sources,
-        finish=group.writing.finish,
-        prompt_tokens=group.prompt_tokens,
-        tokens=len(group.writing.tokens),
-        dropped_tokens=sum(row.dropped for row in group.rows),
-        calls=len(group.rows),
-    )
 
 
 def _window(model: Any, tokenizer: Any) -> int:

@@ -21,7 +21,10 @@ __all__ = ["Busy", "Speech", "Stats", "Threaded", "TimedOut", "TokenLogprob", "V
 class Speech(Protocol):
     """An answer on its way. Whoever waits for one that is cancelled gets asyncio.CancelledError."""
 
-    logprobs: list[TokenLogprob]  # filled as the answer comes, where they were asked for
+    @property
+    def logprobs(self) -> list[TokenLogprob]:
+        """Of each token so far, where they were asked for."""
+        ...
 
     def apieces(self) -> AsyncIterator[str]:
         """The text as it is made. Who stops reading before the end lets go of it."""

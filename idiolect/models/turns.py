@@ -28,6 +28,8 @@ class Stats(NamedTuple):
     running: int
     waiting: int
     tokens: int
+    finished: int = 0  # answered to their end, where it is counted
+    refused: int = 0
 
 
 class Busy(ModelError):
@@ -39,7 +41,11 @@ class Busy(ModelError):
 
 
 class TimedOut(ModelError):
-    """The answer was not there when its deadline passed."""
+    """The answer was not there when its deadline passed; `tokens` of it were written."""
+
+    def __init__(self, message: str, tokens: int = 0) -> None:
+        super().__init__(message)
+        self.tokens = tokens
 
 
 class Turns:

@@ -79,7 +79,7 @@ async def _gone(http: Request) -> None:
 async def _events(asked: Asked, body: Options) -> AsyncIterator[bytes]:
     shape = f"{CHAT}.chunk" if isinstance(body, Chat) else TEXT
     head, done = _head(asked, shape), []
-    texts = [""] * len(asked.speeches)
+    texts, told = [""] * len(asked.speeches), [0] * len(asked.speeches)
     try:
         async for number, piece in asked.pieces():
             if isinstance(piece, Reply):
@@ -90,7 +90,8 @@ async def _events(asked: Asked, body: Options) -> AsyncIterator[bytes]:
                 continue
             part = _part(shape, number, piece, None, first=not texts[number])
             if asked.alternatives:
-                part["logprobs"] = _logprobs(shape, _news(asked.speeches[number].logprobs))
+                found = asked.speeches[number].logprobs
+                part["logprobs"], told[number] = _logprobs(shape, found[told[number] :]), len(found)
             texts[number] += piece
             yield _event({**head, "choices": [part]})
         await asked.kept(texts[0])
@@ -147,13 +148,6 @@ def _logprobs(shape: str, found: Sequence[TokenLogprob]) -> dict[str, Any]:
 
 def _token(text: str, logprob: float) -> dict[str, Any]:
     return {"token": text, "logprob": logprob, "bytes": list(text.encode("utf-8", "replace"))}
-
-
-def _news(found: list[TokenLogprob]) -> list[TokenLogprob]:
-    """What came since the last time."""
-    some = found[:]
-    del found[: len(some)]
-    return some
 
 
 def _about(asked: Asked, body: Options) -> dict[str, Any]:

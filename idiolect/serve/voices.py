@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from idiolect.errors import ModelError
 from idiolect.models.lm import LM
@@ -45,7 +46,8 @@ def voice(lm: LM, settings: Settings) -> Voice:
     if hasattr(lm, "engine"):
         from idiolect.models.continuous import Continuous
 
-        return Continuous(lm, most_rows=settings.most_rows, most_waiting=settings.most_waiting)
+        own: Any = lm  # a local one, whose class is not named here: that would import torch
+        return Continuous(own, most_rows=settings.most_rows, most_waiting=settings.most_waiting)
     from idiolect.models.speech import Threaded
 
     return Threaded(lm, most_running=settings.threads, most_waiting=settings.most_waiting)

@@ -8,19 +8,28 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from idiolect.models.decode import Flight
+from idiolect.models.decode import Flight, Reading
 from idiolect.models.local import LocalLM
 from idiolect.types import Memory, ask
 from tests.tiny_models import failing
 
 
+def boarded(lm, requests):
+    """A flight with these requests' rows in it, their first tokens written."""
+    flight, reading = Flight(lm.engine), Reading(lm.engine, [lm._group(request) for request in requests])
+    reading.read()
+    reading.begin()
+    flight.join(reading)
+    return flight
+
+
 def steps(lm, requests, count=4):
     """Logits of the next tokens after each of `count` tokens that are the same whoever computes: (count, rows, vocabulary)."""
-    made, rows = [], [lm.encode(request) for request in requests]
+    made = []
     with torch.no_grad():
-        flight = Flight(lm.engine, rows, lm.bends(requests), [None] * len(rows), room=count)
+        flight = boarded(lm, requests)
         for number in range(count):
-            flight.advance([10 + number + place for place in range(len(rows))])
+            flight.advance([10 + number + place for place in range(len(requests))])
             made.append(flight.logits)
     return torch.stack(made)
 
@@ -89,7 +98,7 @@ def test_a_model_that_is_not_as_usual_goes_its_own_way(llama, monkeypatch, what)
         lm.model.set_attn_implementation("eager")
     if what == "gradients":
         with torch.no_grad():
-            flight = Flight(lm.engine, [lm.encode(request) for request in requests], lm.bends(requests), [None] * len(requests), 2)
+            flight = boarded(lm, requests)
         flight.advance([1] * len(requests))
     assert torch.allclose(steps(lm, requests), steps(slow(lm), requests), atol=1e-5) or what == "gradients"
     assert len(taken) == (4 if what == "gradients" else 0)

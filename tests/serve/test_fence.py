@@ -3,12 +3,12 @@
 import pytest
 
 from idiolect import catalogue
+from idiolect.data.attacks import ATTACKS, PAYLOAD
 from idiolect.models.scripted import ScriptedLM
 from idiolect.serve.app import create
 from idiolect.serve.fence import CLOSE, OPEN, RULE, fenced
 from idiolect.serve.gateway import ASKING
 from idiolect.types import Guide, Message, Record, Request
-from idiolect.data.attacks import ATTACKS, PAYLOAD
 from tests.serve.conftest import Serving, gateway_of
 
 SYSTEM, QUESTION = "You write for a shop. Never promise a refund.", "Say something about the lamp."
