@@ -29,6 +29,7 @@ METHOD_LINES = range(10, 161)
 FORBIDDEN_NAMES = re.compile(r"(?i)(^|_)(utils?|common|helpers?|base|misc)$")
 FORBIDDEN_CLASSES = re.compile(r"(Utils?|Common|Helpers?|Base|Misc|Manager|Factory|Mixin)$")
 BROAD = {  # file -> why it catches every exception
+    "idiolect/models/continuous.py": "whatever one prompt or one step does, those it was for are told, and the thread goes on",
     "idiolect/serve/agents.py": "whatever a tool does, the agent is told, and the log has the place",
     "idiolect/serve/chat.py": "a stream that has begun has no status any more: whatever goes wrong, who reads it is told",
     "idiolect/serve/learning.py": "whatever learning one person does, the next are learnt, and the lesson has the reason",
@@ -155,6 +156,7 @@ EXERCISED_IN = {  # module without a test file of its name -> the file that exer
     "store/scan": "store/test_erase",
     "training/objective": "training/test_preference",
     "store/schema": "store/test_store",
+    "data/attacks": "serve/test_fence",
     "data/rows": "data/test_files",
     "retrieval/plain": "retrieval/test_ranker",
 }
