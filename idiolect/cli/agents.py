@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,7 +14,7 @@ from idiolect.extras import need
 
 def agents(
     user: Annotated[str, typer.Option("--user", help="Whose memory it is. The agent reaches nobody else's.")],
-    store: Annotated[str, typer.Option(help="A file, or postgresql://USER@HOST/DATABASE.")] = str(options.STORE),
+    store: options.StorePath = options.STORE,
     model: options.Model = "tiny",
     method: options.MethodName = "long_term",
     application: Annotated[str, typer.Option(help="Of which application of a server the person is.")] = "",
@@ -35,13 +34,12 @@ def agents(
     from idiolect.serve import logs as logging
     from idiolect.serve.callers import Caller
     from idiolect.serve.settings import Settings
-    from idiolect.store import Store
 
     lm = open_model(model)
     settings = Settings(store, (model,), method, max_tokens=max_tokens)
     handler = logging.start("json" if logs == "json" else "off" if logs == "off" else "text")
     try:
-        kept = Store(store) if "://" in store else opened(Path(store))
+        kept = opened(store)
         anyio.run(door.talk, kept, (model, lm), settings, Caller(application, "person", user, "stdio"))
     finally:
         logging.stop(handler)

@@ -10,7 +10,7 @@ import typer
 
 from idiolect.assistant import reopened
 from idiolect.cli import options, show
-from idiolect.cli.people import UserId, fitted, opened
+from idiolect.cli.people import UserId, fitted, opened, seen
 from idiolect.errors import StoreError
 from idiolect.types import KINDS, Record
 
@@ -51,7 +51,7 @@ def observe(
             kept.add(user, [record])
         else:
             learner = latest.method
-            changed = reopened(kept, latest, Unopened(latest.config["model"])).observe(user, record).changed
+            changed = reopened(kept, latest, Unopened(latest.config["model"]), seen(kept, learner)).observe(user, record).changed
     if json:
         show.as_json({"user": user, "record": record.id, "method": learner, "changed": list(changed)})
         return

@@ -7,7 +7,6 @@ import shlex
 from dataclasses import asdict
 from enum import StrEnum
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,7 +15,7 @@ from rich.progress import TaskID
 from idiolect.assistant import configured
 from idiolect.cli import options, show
 from idiolect.cli.opening import open_method, open_model, open_users
-from idiolect.cli.people import opened
+from idiolect.cli.people import opened, seen
 from idiolect.method import Method
 
 if TYPE_CHECKING:
@@ -74,7 +73,9 @@ def fit(
                 tasks[what] = bars.add_task(what)
             bars.update(tasks[what], completed=done, total=of)
 
-        made = learn(kept, method.partition(":")[0], configured(model, chosen), work, crew, again=again, tell=tell)
+        name = method.partition(":")[0]
+        may = seen(kept, name)
+        made = learn(kept, name, configured(model, chosen), work, crew, again=again, tell=tell, seen=lambda known: may(known, model))
     if json:
         show.as_json({"method": method, "model": model, "store": str(store), "on": on.value, "workers": crew.size, **asdict(made)})
     else:
@@ -101,7 +102,7 @@ def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _told(made: Learning, method: str, model: str, store: Path) -> None:
+def _told(made: Learning, method: str, model: str, store: str) -> None:
     kept = f"; {show.count(made.kept, 'user')} kept as they were" if made.kept else ""
     show.say(f"{show.count(made.learnt, 'user')} learnt with {method} on {model}{kept}; in {store}.")
     if made.lost:
@@ -115,7 +116,7 @@ def _told(made: Learning, method: str, model: str, store: Path) -> None:
         show.note(f"{show.count(len(made.failed), 'user')} could not be learnt{more}; the same command tries them again.", "red")
 
 
-def _next(made: Learning, ids: list[str], store: Path) -> None:
+def _next(made: Learning, ids: list[str], store: str) -> None:
     failed = {one.user_id for one in made.failed}
     able = [user_id for user_id in ids if user_id not in failed]
     if able:

@@ -8,7 +8,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 COLUMNS = "Columns of your file"
-STORE = Path(".idiolect/people.db")
+STORE = ".idiolect/people.db"
 
 HistoryFile = Annotated[
     Path | None,
@@ -16,7 +16,7 @@ HistoryFile = Annotated[
 ]
 Model = Annotated[str, Option(help="'tiny' (bundled), a Hugging Face name, a folder, or an endpoint: http://HOST:PORT/v1#NAME")]
 MethodName = Annotated[str, Option("--method", help="A method of `idiolect methods`.")]
-StorePath = Annotated[Path, Option("--store", help="The file in which people are kept.")]
+StorePath = Annotated[str, Option("--store", help="Where people are kept: a file, or postgresql://USER@HOST/DATABASE.")]
 Seed = Annotated[int, Option(help="Everything drawn hangs on it.")]
 Json = Annotated[bool, Option("--json", help="Print JSON and nothing else to standard output.")]
 UserColumn = Annotated[str | None, Option("--user", help="Who wrote it.", rich_help_panel=COLUMNS)]

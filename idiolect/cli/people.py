@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from idiolect.assistant import Assistant, reopened
+from idiolect.assistant import Assistant, View, reopened
 from idiolect.cli import options, show
 from idiolect.cli.opening import named, open_method, open_model, open_users, writing
 from idiolect.errors import StoreError
@@ -29,7 +29,7 @@ def ask(
     user: UserId,
     question: Annotated[str, typer.Argument(help="What is asked; '-' reads it from standard input.")],
     history: Annotated[Path | None, typer.Option(help="A file of histories: the method learns them first.")] = None,
-    store: Annotated[Path | None, typer.Option(help="Where `idiolect fit` kept people: nothing is learnt again.")] = None,
+    store: Annotated[str | None, typer.Option(help="Where `idiolect fit` kept people: nothing is learnt again.")] = None,
     method: Annotated[str | None, typer.Option(help="Default: rag, or with --store the latest that was fitted.")] = None,
     model: Annotated[str | None, typer.Option(help="As in compare. Default: tiny, or with --store the one fitted.")] = None,
     max_tokens: Annotated[int, typer.Option(help="Longest answer.")] = 64,
@@ -47,7 +47,7 @@ def ask(
         with opened(store, must_exist=True) as kept:
             person = named(user, [kept.user(known) for known in kept.users() if known == user] or [User(known) for known in kept.users()])
             latest = fitted(kept, user, method, model)
-            assistant = reopened(kept, latest, open_model(model or latest.config["model"]))
+            assistant = reopened(kept, latest, open_model(model or latest.config["model"]), seen(kept, latest.method))
             reply = assistant.replies([user], [asked])[0]
     else:
         assistant, person = learnt(user, open_users(history), method or "rag", model or "tiny")
@@ -100,10 +100,13 @@ def erase(
         raise typer.Exit(1)
 
 
-def opened(path: Path, must_exist: bool = False) -> Store:
-    """The store at `path`. Raises StoreError if it must exist and does not, or cannot be opened."""
+def opened(place: str | Path, must_exist: bool = False) -> Store:
+    """The store at a path or a URL. Raises StoreError if it must exist and does not, or cannot be opened."""
     from idiolect.store import Store  # imported late: --help stays quick
 
+    if "://" in str(place):
+        return Store(place)
+    path = Path(place)
     if must_exist and not path.is_file():
         raise StoreError(f"there is no store at {path}; make one with `idiolect fit FILE --store {path}`, or name another with --store")
     try:
@@ -111,6 +114,14 @@ def opened(path: Path, must_exist: bool = False) -> Store:
     except OSError as error:
         raise StoreError(f"the folder {path.parent} cannot be made: {error.strerror}; name another place with --store") from error
     return Store(path)
+
+
+def seen(kept: Store, method: str) -> View:
+    """What of a person a method may learn from and tell a model: what they consented to, and let be sent there."""
+    from idiolect.serve.desk import Desk  # imported late: --help stays quick
+
+    desk = Desk(kept)
+    return lambda user, model: desk.view(user, model) if desk.allowed(user.id, method) else User(user.id)
 
 
 def learnt(user_id: str, users: Sequence[User], method: str, model: str) -> tuple[Assistant, User]:
@@ -129,7 +140,7 @@ def fitted(kept: Store, user_id: str, method: str | None, model: str | None) -> 
         if wanted:
             return wanted[-1]
     asked = " with ".join(filter(None, (method, model))) or "any method"
-    raise StoreError(f"nobody in {kept.path} was learnt by {asked}; run `idiolect fit --store {kept.path}` with it first")
+    raise StoreError(f"nobody in {kept.place} was learnt by {asked}; run `idiolect fit --store {kept.place}` with it first")
 
 
 def _reasons(because: Sequence[str], records: Sequence[Record], state: State) -> None:

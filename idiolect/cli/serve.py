@@ -19,7 +19,7 @@ METRICS, LOGS = ("auto", "open", "operator", "off"), ("auto", "json", "text", "o
 
 
 def serve(
-    store: Annotated[str, typer.Option(help="A file, or postgresql://USER@HOST/DATABASE.")] = str(options.STORE),
+    store: options.StorePath = options.STORE,
     model: Annotated[list[str] | None, typer.Option(help="As in compare; may be given again. The first is asked by default.")] = None,
     method: Annotated[str, typer.Option(help="Who asks for none is answered by this one.")] = "long_term",
     host: Annotated[str, typer.Option(help="Another address than this machine's needs keys: `idiolect keys add`.")] = "127.0.0.1",
@@ -48,7 +48,7 @@ def serve(
     bounds: dict[str, Any] = {"most_rows": rows, "most_waiting": waiting, "timeout": timeout, "fitted_with": fitted_with}
     settings = Settings(store=store, models=names, method=method, host=host, port=port, **bounds, **seen)
     fresh = "://" not in store and not Path(store).exists()
-    kept = opened(Path(store)) if "://" not in store else _opened(store)
+    kept = opened(store)
     if fresh and sample:
         _fill(kept, store)
     show.note(f"Opening {', '.join(names)} ...")
@@ -59,12 +59,6 @@ def _one_of(value: str, allowed: tuple[str, ...], option: str) -> str:
     if value not in allowed:
         raise typer.BadParameter(f"{option} is one of {', '.join(allowed)}, not {value!r}")
     return value
-
-
-def _opened(url: str) -> Store:
-    from idiolect.store import Store
-
-    return Store(url)
 
 
 def _fill(kept: Store, store: str) -> None:

@@ -16,6 +16,8 @@ from idiolect.store.rows import canonical
 from idiolect.types import State, User, digest
 
 Tell = Callable[[str, int, int], None]  # what is done, how many of it, of how many
+Seen = Callable[[User], User]
+People = tuple[Sequence[str], Callable[[str], User]]  # their ids, and how one is read
 FIT, ENROLL = "What people teach together", "What each teaches alone"
 
 
@@ -45,20 +47,21 @@ def learn(
     *,
     again: bool = False,
     tell: Tell = lambda what, done, of: None,
+    seen: Seen = lambda user: user,
 ) -> Learning:
     """Learn everybody in `store` with `work.method`, and keep it under `name` and `config`.
 
     Who is kept with the same method, configuration, records and shared state is not learnt again, unless `again`. What people teach
     together is learnt once and on the disk before anybody is enrolled; where it is kept already it is taken up, for the states hang on
     it. A person counts as learnt, and is told of, when their state is on the disk; only this process writes. Raises StoreError and
-    ModelError; what was kept until then is whole, and a second call goes on from there.
+    ModelError; what was kept until then is whole, and a second call goes on from there. `seen`: what of a person may be learnt from.
     """
-    ids, made = store.users(), Learning()
+    ids, made, read = store.users(), Learning(), lambda user_id: seen(store.user(user_id))
     made.people = len(ids)
     tell(FIT, 0, 1)
-    basis, made.shared_was_kept = _together(store, name, config, work, ids, again)
+    basis, made.shared_was_kept = _together(store, name, config, work, (ids, read), again)
     tell(FIT, 1, 1)
-    left = _left(store, ids, _Wanted(name, canonical(config), basis, again), made)
+    left = _left(store, (ids, read), _Wanted(name, canonical(config), basis, again), made)
     with closing(dispatch(crew, work, shards(left, _together_at_most(len(ids), crew.size)))) as outcomes:
         for one in outcomes:
             if isinstance(one, Learnt):
@@ -94,7 +97,7 @@ def history(records: str, basis: str) -> str:
     return f"{records}/{basis}" if basis else records
 
 
-def _together(store: Store, name: str, config: Mapping[str, Any], work: Work, ids: Sequence[str], again: bool) -> tuple[str, bool]:
+def _together(store: Store, name: str, config: Mapping[str, Any], work: Work, people: People, again: bool) -> tuple[str, bool]:
     """Fills `method.shared` from the store, or learns it and keeps it first; its digest ("" for nothing), and whether it was there.
 
     What was learnt is read back, so that everyone hangs on what the next run will read, to the bit.
@@ -102,7 +105,8 @@ def _together(store: Store, name: str, config: Mapping[str, Any], work: Work, id
     method, was_kept = work.method, not again and _is_kept(store, name, config)
     if not was_kept:
         if type(method).fit is not Method.fit:
-            everyone = [store.user(user_id) for user_id in ids]
+            ids, read = people
+            everyone = [read(user_id) for user_id in ids]
             work.assistant.fit(everyone)
             made_of = digest(*(user.records.digest for user in everyone))
         else:
@@ -122,11 +126,12 @@ def _is_kept(store: Store, name: str, config: Mapping[str, Any]) -> bool:
     return True
 
 
-def _left(store: Store, ids: Sequence[str], wanted: _Wanted, made: Learning) -> Iterator[User]:
+def _left(store: Store, people: People, wanted: _Wanted, made: Learning) -> Iterator[User]:
     """Everybody who is to be learnt, read as they are asked for; the others are counted as kept."""
+    ids, read = people
     for user_id in ids:
         try:
-            user = store.user(user_id)
+            user = read(user_id)
             kept = wanted.kept(store, user)
         except StoreError:
             if _is_known(store, user_id):

@@ -26,7 +26,7 @@ PATIENCE = 1.0, 60.0  # seconds after which one who was refused may come again, 
 
 
 class Continuous:
-    """Requests of many people through one local model, each with the tokens that `lm.generate` gives it alone.
+    """Requests of many people through one local model, each with the tokens that `lm.generate` gives it alone, ties within rounding apart.
 
     At most `most_rows` rows are in flight, and what they may grow to stays within `token_budget` tokens (the model's own where it is not
     given): that bounds what is kept of them. What is beyond either by itself goes alone. At most `most_waiting` requests wait.

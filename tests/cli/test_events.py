@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from idiolect.serve.desk import Desk
 from idiolect.store import Store
 
 CANARY = "nineteen saffron buns"
@@ -85,3 +86,15 @@ def test_an_edited_record_says_what_it_should(run, learnt):
 def test_a_record_there_is_not_is_one_sentence_with_the_way_out(run, learnt, command):
     said = run(*command, "--store", learnt)
     assert said.code == 1 and "'ann' has no record 'nosuch'; `idiolect export ann` lists the ids there are" in said.err
+
+
+def test_what_may_not_be_learnt_from_is_neither_learnt_nor_told(run, small, history, columns, learnt):
+    ann = json.loads(run("ask", "ann", "What did you eat?", "--store", learnt, "--max-tokens", 4, "--json").out)["because"]
+    assert any(reason.startswith("record:") for reason in ann)
+    with Store(learnt) as store:
+        Desk(store).say("ann", [("method", "rag", False)], unlearn=True)
+    assert run("fit", history, *columns, "--method", "rag", "--model", small, "--store", learnt, "--again").code == 0
+    said = json.loads(run("ask", "ann", "What did you eat?", "--store", learnt, "--max-tokens", 4, "--json").out)
+    assert not said["because"], "ann ruled this method out"
+    with Store(learnt) as store:
+        assert not any(store.load("ann", one.method, one.config).records for one in store.provenance("ann"))
