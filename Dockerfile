@@ -1,5 +1,7 @@
-# The server. docker build -t idiolect . && docker run -p 8000:8000 -v idiolect:/data idiolect
-# Others can reach it, so it asks for keys: docker exec CONTAINER idiolect keys add --store /data/people.db --role operator
+# The server. It can be reached by others, so it starts once there is a key:
+#   docker build -t idiolect .
+#   docker run --rm -v idiolect:/data idiolect keys add --role operator --store /data/people.db
+#   docker run -p 127.0.0.1:8000:8000 -v idiolect:/data idiolect
 FROM python:3.12-slim-bookworm AS wheel
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./

@@ -10,8 +10,7 @@ import typer
 from idiolect.cli.app import app as command_line
 from idiolect.data.sample import sample
 from idiolect.models.local import TINY, load
-from idiolect.models.speech import Threaded
-from idiolect.serve import agents, packing
+from idiolect.serve import agents, packing, voices
 from idiolect.serve.app import create
 from idiolect.serve.gates import gate_for
 from idiolect.serve.gateway import Gateway
@@ -48,7 +47,8 @@ def test_the_python_runs_from_top_to_bottom(tmp_path, capsys):
     store = Store(settings.store)
     for user in sample():
         store.add(user.id, user.records)
-    gateway = Gateway(settings, store, {"tiny": Threaded(load("tiny"))}, {"tiny": "tiny"})
+    asked, specs = voices.opened([("tiny", load("tiny"))], settings)
+    gateway = Gateway(settings, store, asked, specs)
     names = {"__name__": "page"}
     with Serving(gateway, create(gateway, gate_for(settings, store))) as serving:
         for number, block in enumerate(blocks("python")):

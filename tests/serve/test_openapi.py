@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 import schemathesis
+from fastapi.responses import JSONResponse
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
@@ -127,6 +128,24 @@ def test_nothing_that_is_sent_with_a_key_fails_there(gateway, role):
             tried.send(operation, known(gateway, "shop\x1fann"), secrets[role]())
     assert not tried.wrong, tried.told()
     assert tried.statuses.total() > 4 * len(tried.operations())
+
+
+def test_a_route_that_fails_or_refuses_in_another_shape_would_be_seen(gateway):
+    app = create(gateway)
+
+    @app.get("/v1/broken/{name}")
+    async def broken(name: str) -> None:
+        raise KeyError(name)
+
+    @app.get("/v1/odd/{name}")
+    async def odd(name: str) -> JSONResponse:
+        return JSONResponse({"detail": "no"}, 400)
+
+    with trying(app) as tried:
+        for operation in tried.operations():
+            if operation.path in ("/v1/broken/{name}", "/v1/odd/{name}"):
+                tried.send(operation)
+    assert {label for label, _ in tried.wrong} == {"GET /v1/broken/{name}", "GET /v1/odd/{name}"}, tried.told()
 
 
 def test_nobody_without_a_key_is_told_anything_but_that_they_need_one(gateway):
