@@ -27,7 +27,6 @@ EXTRA = {  # library -> the extra of pyproject.toml that brings it
     "mcp": "serve",
     "prometheus_client": "serve",
     "psycopg": "postgres",
-    "opentelemetry": "traces",
 }
 
 

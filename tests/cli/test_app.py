@@ -41,7 +41,7 @@ def test_help_names_every_command_and_only_those_that_are_there(run):
     assert said.code == 0
     offered = re.findall(r"^│ (\w+)\s{2,}", said.out, flags=re.MULTILINE)
     kept = ["edit", "erase", "export", "forget", "observe", "reindex"]
-    assert sorted(offered) == sorted(["ask", "bench", "compare", "fit", "import", "methods", *kept])
+    assert sorted(offered) == sorted(["agents", "ask", "bench", "compare", "fit", "import", "keys", "methods", "serve", *kept])
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
+from idiolect.models.continuous import Continuous
 from idiolect.models.local import LocalLM
 from idiolect.models.places import linears
 from idiolect.types import Adapter, Guide, Message, Prefix, Request, Sampling, Steering, ask
@@ -140,3 +141,25 @@ def conversation():
     roles = ["system", "user", "assistant", "user", "assistant", "user"]
     texts = ["alpha " * 30, "one fox", "two dogs", "three foxes", "four dogs", "the question"]
     return Request(tuple(Message(role, text) for role, text in zip(roles, texts, strict=True)), Sampling(max_tokens=8))
+
+
+@pytest.fixture
+def opened():
+    """A maker of `Continuous` that are closed afterwards, with nothing left in them."""
+    made = []
+
+    def make(lm, **limits):
+        made.append(Continuous(lm, **limits))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close(0)
+        assert not one._thread.is_alive() and not one._aboard and not one._waiting
+
+
+@pytest.fixture
+def endless(llama, monkeypatch):
+    """The little Llama, with no token that ends an answer."""
+    monkeypatch.setattr(llama.lm, "ends", frozenset())
+    return llama.lm

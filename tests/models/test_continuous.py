@@ -1,6 +1,5 @@
 """Requests that join and leave while others run: each gets what it gets alone, and nobody waits for ever."""
 
-import asyncio
 import random
 import subprocess
 import sys
@@ -16,41 +15,12 @@ from transformers import MistralConfig, MistralForCausalLM
 
 from idiolect.errors import ModelError, RequestError
 from idiolect.models.cache import Shelf, Slots, shelf_for, soon
-from idiolect.models.continuous import Continuous
 from idiolect.models.local import LocalLM, load
-from idiolect.models.turns import Busy, TimedOut
+from idiolect.models.turns import Busy
 from idiolect.types import Guide, Memory, Prefix, ask
 from tests.tiny_models import failing
 
 SOON = 60  # seconds after which a test gives up
-
-
-@pytest.fixture
-def endless(llama, monkeypatch):
-    """The little Llama, with no token that ends an answer."""
-    monkeypatch.setattr(llama.lm, "ends", frozenset())
-    return llama.lm
-
-
-def begun(ticket):
-    """Wait until its first token is written."""
-    while not (ticket.group and ticket.group.writing.tokens):
-        time.sleep(0.001)
-
-
-@pytest.fixture
-def opened():
-    """A maker of `Continuous` that are closed afterwards, with nothing left in them."""
-    made = []
-
-    def make(lm, **limits):
-        made.append(Continuous(lm, **limits))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close(0)
-        assert not one._thread.is_alive() and not one._aboard and not one._waiting
 
 
 def memory(bench, seed):
@@ -103,103 +73,6 @@ def test_the_bundled_model_answers_several_people_as_it_answers_each(opened):
     continuous = opened(lm)
     tickets = [continuous.submit(request) for request in requests]
     assert [ticket.reply(SOON) for ticket in tickets] == [lm.generate([request])[0] for request in requests]
-
-
-def test_pieces_are_the_text_and_a_stop_string_is_not_told(bench, opened):
-    continuous, free = opened(bench.lm), ask("Tell me of the fox", max_tokens=24)
-    whole = bench.lm.generate([free])[0].text
-    for request in (free, free.sampled(stop=(whole[len(whole) // 2 :][:2],))):
-        ticket = continuous.submit(request)
-        pieces = list(ticket.pieces())
-        assert "".join(pieces) == ticket.reply().text == bench.lm.generate([request])[0].text
-        assert list(ticket.pieces()) == []
-    late = continuous.submit(free)
-    late.reply(SOON)
-    assert list(late.pieces()) == [whole]
-
-
-def test_an_event_loop_hears_many_people_at_once_and_is_never_blocked(llama, opened):
-    requests, continuous = llama.assorted(12), opened(llama.lm)
-
-    async def one(request):
-        ticket = continuous.submit(request)
-        return "".join([piece async for piece in ticket.apieces()]), await ticket.areply()
-
-    async def ticks():
-        gaps, last = [], time.monotonic()
-        while True:
-            await asyncio.sleep(0.001)
-            gaps.append(time.monotonic() - last)
-            last = time.monotonic()
-            seen.append(max(gaps))
-
-    async def everybody():
-        ticking = asyncio.create_task(ticks())
-        made = await asyncio.gather(*map(one, requests))
-        ticking.cancel()
-        return made
-
-    seen = []
-    alone = [llama.lm.generate([request])[0] for request in requests]
-    assert asyncio.run(everybody()) == [(reply.text, reply) for reply in alone]
-    assert len(seen) > 3
-
-
-def test_cancelling_who_listens_cancels_the_ticket(endless, opened):
-    continuous = opened(endless)
-
-    async def leave_in_the_middle(listen):
-        ticket = continuous.submit(ask("Tell me of the fox", max_tokens=200))
-        task = asyncio.create_task(listen(ticket))
-        await asyncio.to_thread(begun, ticket)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        return await asyncio.to_thread(ticket.reply, SOON)
-
-    async def pieces(ticket):
-        async for _ in ticket.apieces():
-            pass
-
-    async def reply(ticket):
-        await ticket.areply()
-
-    for listen in (pieces, reply):
-        made = asyncio.run(leave_in_the_middle(listen))
-        assert made.finish == "cancelled" and 0 < made.tokens < 200
-
-
-def test_who_is_cancelled_leaves_with_what_was_written_and_frees_their_rows(endless, opened):
-    continuous = opened(endless, most_rows=1)
-    first, second = (continuous.submit(ask("Tell me of the fox", max_tokens=200)) for _ in range(2))
-    begun(first)
-    with endless.engine.lock:
-        second.cancel()
-        first.cancel()
-        assert not first.ended
-    made = [first.reply(SOON), second.reply(SOON)]
-    assert [reply.finish for reply in made] == ["cancelled", "cancelled"] and made[1].tokens == 0
-    assert made[0].tokens < 200 and endless.generate([first.request])[0].text.startswith(made[0].text.rstrip("\ufffd"))
-    after = continuous.submit(ask("Tell me", max_tokens=3))
-    assert after.reply(SOON) == endless.generate([after.request])[0]
-    assert continuous.stats()[:2] == (0, 0) and continuous.stats().finished == 1
-
-
-def test_a_deadline_says_how_far_the_answer_came(endless, opened):
-    continuous, request = opened(endless, most_rows=1), ask("Tell me of the fox", max_tokens=200)
-    running = continuous.submit(request)
-    begun(running)
-    late = continuous.submit(request, deadline=-1)
-    with pytest.raises(TimedOut, match="before the first token"):
-        late.reply(SOON)
-    running.deadline = time.monotonic()
-    with pytest.raises(TimedOut, match=r"when \d+ of at most 200 tokens were written") as told:
-        list(running.pieces())
-    assert 0 < told.value.tokens < 200
-    patient = continuous.submit(request)
-    with pytest.raises(TimedOut, match="no reply after"):
-        patient.reply(0.0)
-    assert patient.reply(SOON).tokens == 200
 
 
 def test_a_full_queue_refuses_and_says_when_to_come_again(llama, opened):
@@ -313,22 +186,6 @@ def test_other_threads_generate_stream_and_score_meanwhile(llama, opened):
     assert ["".join(llama.lm.stream(request)) for request in requests] == [reply.text for reply in alone]
     assert [s.nats for s in llama.lm.score(requests, ["the lazy dog"] * 10)] == pytest.approx([s.nats for s in scores], abs=1e-3)
     assert [ticket.reply(SOON) for ticket in tickets] == alone * 3
-
-
-def test_log_probabilities_are_those_of_the_answer_scored(llama, opened):
-    continuous = opened(llama.lm)
-    for request in llama.assorted(12):
-        ticket = continuous.submit(request, logprobs=3)
-        told = ticket.logprobs  # grows
-        text = ticket.reply(SOON).text
-        group = llama.lm._group(request)
-        assert len(told) == ticket.reply().tokens and all(len(top) == 3 for _, _, top in told)
-        assert all(top[0][1] >= logprob for _, logprob, top in told) and text.startswith(told[0][0].rstrip("\ufffd"))
-        if not request.sampling.temperature:
-            assert all(top[0] == (token, pytest.approx(logprob)) for token, logprob, top in told)
-        if group.rows and llama.lm.encoder.answer(text)[0] == tuple(ticket.group.writing.tokens):
-            assert [logprob for _, logprob, _ in told] == pytest.approx(llama.lm.score([request], [text])[0].logprobs, abs=1e-3)
-    assert continuous.submit(ask("Tell me")).logprobs == []
 
 
 def test_between_two_steps_no_more_is_read_than_the_budget(llama, opened, monkeypatch):
