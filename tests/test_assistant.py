@@ -166,7 +166,6 @@ def test_without_a_store_who_was_enrolled_can_go_on(tmp_path):
     assert CANARY in told(assistant, "ann") and "Rain." in told(assistant, "ann", "And then?")
 
 
-
 class Slow(Steps):
     """Learns a person while something else happens to them."""
 

@@ -147,7 +147,6 @@ EXERCISED_IN = {  # module without a test file of its name -> the file that exer
     "store/migrations/versions/r0005_usage": "store/test_revisions",
     "store/migrations/versions/r0006_postgres": "store/test_revisions",
     "store/migrations/versions/r0007_serving": "store/test_revisions",
-    "models/ticket": "models/test_continuous",
     "store/erasure": "store/test_erase",
     "store/files": "store/test_faults",
     "store/lookup": "store/test_adapters",

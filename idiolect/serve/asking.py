@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from idiolect.models.speech import Speech, TokenLogprob
+from idiolect.models.speech import Busy, Speech, TokenLogprob
 from idiolect.serve.answers import Answers
 from idiolect.serve.gateway import Served
 from idiolect.serve.here import Here
@@ -100,7 +100,7 @@ class Asked:
     async def replies(self) -> list[Reply]:
         """All choices, whole; when one fails, or the caller goes away, the others are not gone on with."""
         try:
-            return list(await asyncio.gather(*(speech.areply() for speech in self.speeches)))
+            return [_whole(reply) for reply in await asyncio.gather(*(speech.areply() for speech in self.speeches))]
         except BaseException:
             self.cancel()
             raise
@@ -155,7 +155,14 @@ class Asked:
 async def _followed(speech: Speech) -> AsyncIterator[str | Reply]:
     async for piece in speech.apieces():
         yield piece
-    yield await speech.areply()
+    yield _whole(await speech.areply())
+
+
+def _whole(reply: Reply) -> Reply:
+    """A reply that was not broken off. Raises Busy for one that a server which stops had no time for."""
+    if reply.finish not in ("stop", "length"):
+        raise Busy("the server is being stopped, and this answer was broken off: ask again", 1.0)
+    return reply
 
 
 async def _gathered(number: int, speech: Speech, into: asyncio.Queue[tuple[int, str | Reply | BaseException]]) -> None:
