@@ -11,7 +11,7 @@ from idiolect.serve import knowing
 from idiolect.serve.callers import parts
 from idiolect.serve.gateway import Gateway, Served
 from idiolect.serve.here import Here, Now
-from idiolect.serve.reasons import told
+from idiolect.serve.reasons import flat, told
 from idiolect.store.replies import Given
 from idiolect.types import Fact, Record
 
@@ -40,8 +40,11 @@ async def why(reply_id: str, now: Now) -> dict[str, Any]:
 
 
 def _known(now: Here, given: Given) -> tuple[dict[str, Record], dict[str, Fact]]:
-    records = now.gateway.store.user(given.user).records
-    return {record.id: record for record in records}, knowing.facts(now.gateway.desk, now.gateway, given.user)
+    """The records and facts that the reasons of a reply name, of those that are still there."""
+    named = {kind: [one["name"] for one in flat(given.because) if one["kind"] == kind] for kind in ("record", "fact")}
+    desk = now.gateway.desk
+    facts = knowing.facts(desk, now.gateway, given.user) if named["fact"] else {}
+    return dict(desk.pages.named(given.user, named["record"])), facts
 
 
 def _all(gateway: Gateway) -> list[Served]:

@@ -18,6 +18,11 @@ def explained(because: Sequence[str]) -> list[dict[str, Any]]:
     return [_taken(reason) for reason in dict.fromkeys(because)]
 
 
+def flat(because: Sequence[str]) -> list[dict[str, Any]]:
+    """The same, with what a companion was told, and what was left out, in its own place."""
+    return [one.get("of", one) for one in explained(because)]
+
+
 def told(because: Sequence[str], records: Mapping[str, Record], facts: Mapping[str, Fact]) -> list[dict[str, Any]]:
     """The same, with what the person wrote where a record bent the answer, and what is known of them where a fact did."""
     made = explained(because)
