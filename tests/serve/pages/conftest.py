@@ -18,9 +18,9 @@ FLAGS = [
 WIDE, PHONE = {"width": 1400, "height": 900}, {"width": 360, "height": 740}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """The browser, one for all tests."""
+    """The browser of a file of tests; it goes with them, for its event loop would stand in the way of other tests."""
     if not os.path.exists(CHROMIUM):
         reason = f"{CHROMIUM} is not there: apt-get install chromium, and every flow of the pages is walked through"
         assert os.environ.get("IDIOLECT_TEST_BROWSER") != "required", reason
