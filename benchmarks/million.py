@@ -20,6 +20,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from rounds import ratio, tell
+from sqlalchemy import make_url
 
 from idiolect.data.sample import sample
 from idiolect.store import Store
@@ -133,7 +134,7 @@ def _made(url: str, name: str) -> str:
     with psycopg.connect(url, autocommit=True) as db:
         db.execute(f"DROP DATABASE IF EXISTS {name}")
         db.execute(f"CREATE DATABASE {name}")
-    return f"{url.rpartition('/')[0]}/{name}"
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
 
 
 if __name__ == "__main__":
