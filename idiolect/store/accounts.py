@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import hmac
 import re
 import secrets
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Column,
     Connection,
     Float,
@@ -34,10 +31,7 @@ from sqlalchemy import (
 
 from idiolect.errors import DataError
 from idiolect.store import rows, schema
-from idiolect.store.schema import AnyText
-
-Sessions = Callable[[str], contextlib.AbstractContextManager[Connection]]
-Number = BigInteger().with_variant(Integer(), "sqlite")
+from idiolect.store.schema import AnyText, Key, Sessions
 
 KEY, TOKEN = "idl_", "idt_"  # what the secrets of keys and of people's tokens begin with
 SECRET = re.compile(r"(?:idl|idt)_[A-Za-z0-9_-]{43}")
@@ -45,16 +39,15 @@ ID = re.compile(r"(?:key|tok)-[0-9a-f]{16}")
 APPLICATION = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 ROLES = ("application", "operator")  # of keys; a token's holder is a person
 LONGEST = 200  # characters of a label
-OWN = {"names": True}  # on a column that holds the project's words or an application's name, never a person's: erasing looks past it
 
 keys = Table(
     "keys",
     schema.metadata,
-    Column("key", Number, primary_key=True),
-    Column("id", String, nullable=False, unique=True, info=OWN),  # public: the log and the lists say it
+    Column("key", Key, primary_key=True),
+    Column("id", String, nullable=False, unique=True),  # public: the log and the lists say it
     Column("digest", LargeBinary, nullable=False),
-    Column("application", String, nullable=False, info=OWN),
-    Column("role", String, nullable=False, info=OWN),
+    Column("application", String, nullable=False),
+    Column("role", String, nullable=False),
     Column("label", AnyText, nullable=False),  # the operator's words; who names a person in them leaves a trace that erasing finds
     Column("created", Float, nullable=False),  # POSIX seconds, as all times here
     Column("used", Integer),  # the day, since 1970, UTC: no more is known of when somebody works
@@ -64,8 +57,8 @@ keys = Table(
 tokens = Table(
     "tokens",
     schema.metadata,
-    Column("key", Number, primary_key=True),
-    Column("id", String, nullable=False, unique=True, info=OWN),
+    Column("key", Key, primary_key=True),
+    Column("id", String, nullable=False, unique=True),
     Column("digest", LargeBinary, nullable=False),
     Column("user", ForeignKey("users.key", ondelete="CASCADE"), nullable=False),
     Column("maker", ForeignKey("keys.key", ondelete="CASCADE")),  # none: made while the server asked nobody for a key

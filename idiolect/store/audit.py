@@ -2,47 +2,44 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import hmac
 import json
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Float, Index, Integer, LargeBinary, Row, String, Table, Text, event, insert, select
+from sqlalchemy import Column, Connection, Float, Index, LargeBinary, Row, String, Table, Text, event, insert, select
 
 from idiolect.errors import DataError
 from idiolect.store import schema
+from idiolect.store.schema import Key, Sessions
 
-Sessions = Callable[[str], contextlib.AbstractContextManager[Connection]]
-Number = BigInteger().with_variant(Integer(), "sqlite")
 WORD = re.compile(r"[a-z][a-z0-9._-]{0,39}")  # an action, or the name of a count
 BATCH = 1000  # entries read at once
 FIRST = "0" * 64  # what stands before the first entry
-OWN = {"names": True}  # on a column that holds no person's words: erasing looks past it
 
 audit = Table(
     "audit",
     schema.metadata,
-    Column("number", Number, primary_key=True, autoincrement=False),  # 1, 2, 3 without a gap
+    Column("number", Key, primary_key=True, autoincrement=False),  # 1, 2, 3 without a gap
     Column("at", Float, nullable=False),  # POSIX seconds
-    Column("key", String, nullable=False, info=OWN),  # the id of the key or token; "open" without keys, "cli" on the machine itself
-    Column("application", String, nullable=False, info=OWN),
-    Column("role", String, nullable=False, info=OWN),
-    Column("action", String, nullable=False, info=OWN),
+    Column("key", String, nullable=False),  # the id of the key or token; "open" without keys, "cli" on the machine itself
+    Column("application", String, nullable=False),
+    Column("role", String, nullable=False),
+    Column("action", String, nullable=False),
     Column("person", String),  # of whom: see `Audit.pseudonym`
-    Column("counts", Text, nullable=False, info=OWN),  # numbers alone, as JSON
+    Column("counts", Text, nullable=False),  # numbers alone, as JSON
     Column("digest", String, nullable=False),  # of all this and of the digest before
     Index("audit_of", "person", "number"),
 )
 seal = Table(
     "audit_seal",
     schema.metadata,
-    Column("number", Number, primary_key=True, autoincrement=False),
+    Column("number", Key, primary_key=True, autoincrement=False),
     Column("secret", LargeBinary, nullable=False),
 )
 

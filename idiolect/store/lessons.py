@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Column, Connection, Float, ForeignKey, String, Table, delete, func, insert, select, update
 
 from idiolect.store import rows, schema
-from idiolect.store.schema import AnyText, Key
+from idiolect.store.schema import AnyText, Key, Sessions
 
-Sessions = Callable[[str], contextlib.AbstractContextManager[Connection]]
 LEASE = 60.0  # seconds for which whoever learns has a lesson; who is killed loses it to another
 WANTED, RUNNING, DONE, FAILED = "wanted", "running", "done", "failed"
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from idiolect.store import replies, schema, wishes
+from idiolect.store.schema import Sessions
 from idiolect.types import Kind, Record
 
-Sessions = Callable[[str], contextlib.AbstractContextManager[Connection]]
 AT_ONCE = 500  # ids in one statement
 MEMBER = 12  # characters that name a vector in its chunk
 TABLES = {

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable
-
-from sqlalchemy import Connection, update
+from sqlalchemy import update
 
 from idiolect.errors import DataError
 from idiolect.store import rows, schema
+from idiolect.store.schema import Sessions
 from idiolect.types import Record
-
-Sessions = Callable[[str], contextlib.AbstractContextManager[Connection]]
 
 
 def replace(sessions: Sessions, user_id: str, rating: Record) -> bool:

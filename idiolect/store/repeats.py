@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Callable
 from typing import NamedTuple
 
 from sqlalchemy import Column, Connection, Float, ForeignKey, Integer, String, Table, Text, delete, insert, select, update
 
 from idiolect.store import schema
+from idiolect.store.schema import Sessions
 
-Sessions = Callable[[str], contextlib.AbstractContextManager[Connection]]
 KEPT = 86_400.0  # seconds
 SWEEP = 60.0  # seconds between two looks for what is older
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Column, Connection, Float, ForeignKey, Index, String, Table, delete, insert, select
 
 from idiolect.store import rows, schema
-from idiolect.store.schema import AnyText, Key
-
-Sessions = Callable[[str], contextlib.AbstractContextManager[Connection]]
+from idiolect.store.schema import AnyText, Key, Sessions
 
 MOST_COUNTED = 10_000  # people
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import Any
 
@@ -31,6 +32,7 @@ from idiolect.store import triggers
 
 SQLITE, POSTGRES = "sqlite", "postgresql"  # the names of SQLAlchemy's dialects
 Key = BigInteger().with_variant(Integer(), SQLITE)
+Sessions = Callable[[str], AbstractContextManager[Connection]]  # what a session is for -> one transaction
 TRIGGERS = triggers.SQLITE
 
 

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from sqlalchemy import Column, Connection, ForeignKey, Index, String, Table, bindparam, delete, insert, select
 
 from idiolect.store import rows, schema
-from idiolect.store.schema import AnyText, Key
+from idiolect.store.schema import AnyText, Key, Sessions
 from idiolect.types import KINDS, Fact, digest
 
-Sessions = Callable[[str], contextlib.AbstractContextManager[Connection]]
 Sensitivity = Literal["allowed", "local", "never"]  # sent to any model, to those of this machine alone, to none
 SENSITIVITIES: tuple[Sensitivity, ...] = get_args(Sensitivity)
 CONVERSATION = "conversation"  # questions of a chat, kept as the person's own words
 CONSENTED: Mapping[str, bool] = {**dict.fromkeys(KINDS, True), CONVERSATION: False}  # where nothing was said
-OWN = {"names": True}  # on a column that holds no person's words: erasing looks past it
 
 wishes = Table(
     "wishes",
     schema.metadata,
     Column("key", Key, primary_key=True),
     Column("user", ForeignKey("users.key", ondelete="CASCADE"), nullable=False),
-    Column("about", String, nullable=False, info=OWN),  # consent, method, slider, record, fact, gone
+    Column("about", String, nullable=False),  # consent, method, slider, record, fact, gone
     Column("name", AnyText, nullable=False),  # a kind of data, a method, a slider, the id of a record or a fact
     Column("value", AnyText, nullable=False),  # as JSON
     Index("wishes_of", "user"),
@@ -109,6 +106,11 @@ class Wished:
     def allows(self, kind: str) -> bool:
         """Whether data of a kind may be kept and learnt from."""
         return self.consent.get(kind, CONSENTED.get(kind, True))
+
+    @property
+    def conversation(self) -> bool:
+        """Whether questions of a chat may be kept as their own words."""
+        return self.allows(CONVERSATION) and self.allows("message")
 
     def fact(self, fact_id: str) -> Noted | None:
         """The fact of this id that stands by itself."""

@@ -13,7 +13,7 @@ from idiolect.models.speech import Threaded
 from idiolect.serve.app import create
 from idiolect.serve.gateway import Gateway
 from idiolect.serve.settings import Settings
-from idiolect.store import Store, lessons, replies, schema  # noqa: F401  # their tables
+from idiolect.store import Store
 from idiolect.types import Record
 
 
@@ -71,7 +71,6 @@ def gateway_of(place, lm=None, **settings):
     lm = lm or ScriptedLM(said, can=(), name="echo")
     settings = Settings(**{"store": str(place), "models": ("echo",), "method": "long_term", **settings})
     store = Store(place)
-    schema.metadata.create_all(store._engine)
     voice = Threaded(lm, settings.threads, settings.most_waiting)
     return Gateway(settings, store, {"echo": voice}, {"echo": "echo"})
 

@@ -10,7 +10,7 @@ from idiolect.serve.app import create
 from idiolect.serve.callers import Caller
 from idiolect.serve.gateway import Gateway
 from idiolect.serve.settings import Settings
-from idiolect.store import Store, audit, repeats, replies, schema, wishes  # noqa: F401  # their tables
+from idiolect.store import Store
 from tests.serve.conftest import said
 
 FAR = "http://far.example/v1#big"
@@ -29,7 +29,6 @@ def gateway_of(place, lm=None, **settings):
     """Over a store at `place`, with the model "echo" of this machine and "far" elsewhere; both say their prompts back."""
     settings = Settings(**{"store": str(place), "models": ("echo", "far"), "method": "long_term", **settings})
     store = Store(place)
-    schema.metadata.create_all(store._engine)
     lms = {"echo": lm or ScriptedLM(said, can=(), name="echo"), "far": ScriptedLM(said, can=(), name="far")}
     voices = {name: Threaded(one, settings.threads, settings.most_waiting) for name, one in lms.items()}
     return Gateway(settings, store, voices, {"echo": "echo", "far": FAR})

@@ -9,7 +9,7 @@ from idiolect.assistant import Assistant, Kept, configured
 from idiolect.models.scripted import ScriptedLM
 from idiolect.serve import person
 from idiolect.serve.desk import NEAR, TOLD, Desk
-from idiolect.store import Store, schema
+from idiolect.store import Store
 from idiolect.store.wishes import Gone, Handling, Noted, gone, handled, noted
 from idiolect.types import Record, Request, ask
 from tests.conformance.subjects import SMALL
@@ -23,7 +23,6 @@ TEXT_ONLY = catalogue.able(ScriptedLM().can)
 @pytest.fixture
 def store(tmp_path):
     with Store(tmp_path / "p.db") as store:
-        schema.metadata.create_all(store._engine)
         yield store
 
 

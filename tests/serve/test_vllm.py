@@ -13,7 +13,7 @@ from idiolect.serve.app import create
 from idiolect.serve.gateway import Gateway
 from idiolect.serve.running import swept
 from idiolect.serve.settings import Settings
-from idiolect.store import Store, schema
+from idiolect.store import Store
 from idiolect.types import Adapter, State
 from tests.models.loopback_vllm import VLLMDouble
 from tests.serve.conftest import Serving, told
@@ -32,7 +32,6 @@ def place(tmp_path):
     method = catalogue.load("oppu", k=0)
     config = configured(BASE, method)
     with Store(tmp_path / "people.db") as store:
-        schema.metadata.create_all(store._engine)
         store.save_shared("oppu", config, State())
         for seed, user in enumerate(("ann", "bob")):
             store.add(user, told(f"I am {user}."))

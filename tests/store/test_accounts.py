@@ -6,7 +6,7 @@ import time
 import pytest
 
 from idiolect.errors import DataError
-from idiolect.store import Store, accounts, schema
+from idiolect.store import Store, accounts
 from idiolect.store.accounts import KEY, TOKEN, Accounts
 from idiolect.types import Record
 
@@ -14,7 +14,6 @@ from idiolect.types import Record
 @pytest.fixture
 def store(tmp_path):
     with Store(tmp_path / "people.db") as opened:
-        schema.metadata.create_all(opened._engine)
         yield opened
 
 

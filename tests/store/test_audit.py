@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from idiolect.errors import DataError, StoreError
-from idiolect.store import Store, schema
+from idiolect.store import Store
 from idiolect.store.audit import CLI, REFUSED, Actor, Audit
 from idiolect.types import Record
 
@@ -17,7 +17,6 @@ SHOP = Actor("key-1", "shop", "application")
 @pytest.fixture
 def store(tmp_path):
     with Store(tmp_path / "people.db") as opened:
-        schema.metadata.create_all(opened._engine)
         yield opened
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from idiolect.store import Store, schema
+from idiolect.store import Store
 from idiolect.store.paging import Pages
 from idiolect.types import Record
 
@@ -10,7 +10,6 @@ from idiolect.types import Record
 @pytest.fixture
 def store(places):
     with Store(places()) as store:
-        schema.metadata.create_all(store._engine)
         store.add("ann", [Record("Q", f"a{n}", float(-n), f"r{n}", "rating" if n % 2 else "message") for n in range(7)])
         store.add("bob", [Record("", "b", 99.0, "r0")])
         yield store

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from idiolect.store import Store, schema
+from idiolect.store import Store
 from idiolect.store.repeats import KEPT, Another, Before, Begun, Repeats, Underway, repeats
 from idiolect.types import Record
 
@@ -15,7 +15,6 @@ from idiolect.types import Record
 @pytest.fixture
 def store(tmp_path):
     with Store(tmp_path / "people.db") as opened:
-        schema.metadata.create_all(opened._engine)
         yield opened
 
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from idiolect.store import Store, schema
+from idiolect.store import Store
 from idiolect.store.wishes import PLAIN, Gone, Handling, Noted, Wished, Wishes, changes, gone, handled, noted
 from idiolect.types import Record
 
@@ -15,7 +15,6 @@ NEVER = Gone("the divorce", ("r1", "r2"))
 @pytest.fixture
 def store(places):
     with Store(places()) as store:
-        schema.metadata.create_all(store._engine)
         yield store
 
 
