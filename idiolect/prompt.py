@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from idiolect.models.lm import BYTES_A_TOKEN, LM
+from idiolect.models.lm import LM, estimated
 from idiolect.retrieval import rank
 from idiolect.types import Record, Request
 from idiolect.wording import QUOTED, quote_one
@@ -94,7 +94,7 @@ def quoting(request: Request, records: Sequence[Record], k: int, lm: LM, ranker:
 def count(lm: LM, text: str) -> int:
     """Tokens of a text, as the model counts them where it can tell, or else estimated from its bytes."""
     tokens = getattr(lm, "tokens", None)
-    return int(tokens(text)) if tokens is not None else -(-len(text.encode("utf-8", "surrogatepass")) // BYTES_A_TOKEN)
+    return int(tokens(text)) if tokens is not None else estimated(text)
 
 
 def clipped(text: str, tokens: int, lm: LM) -> str:

@@ -44,6 +44,11 @@ def check(lm: LM, needs: frozenset[str], who: str) -> None:
         )
 
 
+def estimated(text: str) -> int:
+    """About how many tokens a text has, where a model does not say."""
+    return -(-len(text.encode("utf-8", "surrogatepass")) // BYTES_A_TOKEN)
+
+
 class Unopened:
     """A model's place where nothing is asked of one: it has every capability, and any question to it is an error."""
 

@@ -11,11 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, Protocol
 
 from idiolect.errors import ModelError
-from idiolect.models.lm import BYTES_A_TOKEN, LM, check
+from idiolect.models.lm import LM, check, estimated
 from idiolect.models.turns import Busy, Spoken, Stats, TimedOut, TokenLogprob, Turns
 from idiolect.types import Reply, Request
 
-__all__ = ["Busy", "Speech", "Stats", "Threaded", "TimedOut", "TokenLogprob", "Voice", "estimated", "told_in_pieces"]
+__all__ = ["Busy", "Speech", "Stats", "Threaded", "TimedOut", "TokenLogprob", "Voice", "told_in_pieces"]
 
 
 class Speech(Protocol):
@@ -113,11 +113,6 @@ def told_in_pieces(request: Request, text: str, finish: Literal["stop", "length"
     """The reply of a stream that told no counts: tokens are estimated from bytes."""
     asked = sum(estimated(message.content) for message in request.messages)
     return Reply(text, request.sources, finish, asked, estimated(text))
-
-
-def estimated(text: str) -> int:
-    """About how many tokens a text has, where a model does not say."""
-    return -(-len(text.encode("utf-8", "surrogatepass")) // BYTES_A_TOKEN)
 
 
 def _until(gone: threading.Event, pieces: Iterator[str]) -> Iterator[str]:

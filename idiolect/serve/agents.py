@@ -26,7 +26,7 @@ from idiolect.serve.answers import Answers
 from idiolect.serve.auditing import audit
 from idiolect.serve.callers import Caller
 from idiolect.serve.errands import Visit
-from idiolect.serve.faults import NotFound, Unauthorized
+from idiolect.serve.faults import NotFound
 from idiolect.serve.gateway import Gateway
 from idiolect.serve.here import Here, here
 from idiolect.serve.settings import Settings
@@ -234,10 +234,7 @@ class Door:
             http.state.visit = Visit(now, now.gateway.desk)
         except IdiolectError as error:
             failed(error)
-            refusal = faults.answer(error)
-            if isinstance(error, Unauthorized):
-                refusal.headers["WWW-Authenticate"] = "Bearer"
-            await refusal(scope, receive, send)
+            await faults.answer(error)(scope, receive, send)
             return
         await self._sessions.handle_request(scope, receive, send)
 

@@ -53,6 +53,7 @@ class Asked:
     learn: bool | None = None
     created: float = field(default_factory=time.time)
     newcomer: bool = False
+    learns: bool = False  # whether the person lets questions be kept as their words
     personal: int = 0  # tokens of what was told of the person
     because: tuple[str, ...] = ()
     speeches: list[Speech] = field(default_factory=list)
@@ -86,7 +87,7 @@ class Asked:
         if self.key is None:
             return request
         made = await self.here.gateway.bend(self.key, self.served, request, self.weights)
-        self.newcomer, self.personal = made.newcomer, self.personal + made.personal
+        self.newcomer, self.learns, self.personal = made.newcomer, made.learns, self.personal + made.personal
         self.because = self.because or (made.request.because if isinstance(made.request, Reply) else made.request.sources)
         return made.request
 
@@ -139,7 +140,7 @@ class Asked:
         first = self.requests[0]
         given = Given(self.id, self.key, self.created, self.served.model, self.served.method, first.question, text, self.because)
         self.here.answers.add(given, self.newcomer)
-        if self.learn is not False:
+        if self.learns and self.learn is not False:  # `desk.learn` looks again: they may have thought otherwise since
             before = next((message.content for message in reversed(first.messages) if message.role == "assistant"), "")
             desk = self.here.gateway.desk
             await self.here.gateway.run(desk.learn, self.key, first.question, before, self.id, self.learn)

@@ -11,12 +11,12 @@ from idiolect.errors import StoreError
 from idiolect.facts.extract import by_rules, recalled
 from idiolect.facts.keep import FORBIDDEN, current, remember
 from idiolect.facts.telling import forbidden
-from idiolect.models.lm import BYTES_A_TOKEN
+from idiolect.models.lm import estimated
 from idiolect.prompt import Piece, Section
 from idiolect.retrieval import BM25
 from idiolect.retrieval.index import Index
 from idiolect.serve import sight, sliders
-from idiolect.store import Store, wishes
+from idiolect.store import Store
 from idiolect.store.paging import Pages
 from idiolect.store.recent import Recent
 from idiolect.store.wishes import Change, Noted, Wished, Wishes
@@ -85,18 +85,21 @@ class Desk:
         """What of a person a model may see: the `View` of assistants."""
         return sight.seen(user, self.of(user.id).wished, self.local(model))
 
-    def shape(self, key: str, request: Request, weights: Mapping[str, float] | None = None) -> Request:
-        """`request` with a person's sliders told, those in `weights` in place of theirs. Raises RequestError for a slider not known."""
-        own = self.of(key).wished.sliders
+    def shape(self, whose: str | Sheet, request: Request, weights: Mapping[str, float] | None = None) -> Request:
+        """`request` with a person's sliders told, those in `weights` in place of theirs. Raises RequestError for a slider not known.
+
+        `whose`: their key, or what was read of them.
+        """
+        own = self._read(whose).wished.sliders
         return sliders.tell(request, {**own, **(weights or {})}) if own or weights else request
 
-    def told(self, key: str, request: Request, model: str = "", window: int | None = None) -> Request:
+    def told(self, whose: str | Sheet, request: Request, model: str = "", window: int | None = None) -> Request:
         """`request` told what a person pinned, and the facts that stand by themselves and are nearest to it: before all methods.
 
         A model that is not named is taken to be elsewhere. Of a `window` (tokens) no more than its part is used; what did not fit
-        is named in the reasons.
+        is named in the reasons. `whose` as in `shape`.
         """
-        sheet = self.of(key)
+        sheet = self._read(whose)
         if not sheet.pinned and not sheet.holding:
             return request
         local = self.local(model)
@@ -117,8 +120,7 @@ class Desk:
         `before` is what the question answers, the last reply; `asked`: what the caller says of this question. Consent is needed in
         any case, and nothing is learnt of somebody who is not known and never consented. Raises StoreError.
         """
-        wished = self.of(key).wished
-        if not question.strip() or asked is False or not (wished.allows(wishes.CONVERSATION) and wished.allows("message")):
+        if not question.strip() or asked is False or not self.of(key).wished.conversation:
             return False
         now = time.time()
         record = Record(before, question, now, f"{sight.CHAT}{reply_id or repr(now)}")
@@ -145,6 +147,9 @@ class Desk:
     def drop(self, key: str) -> None:
         """Let go of what is held of a person in memory."""
         self._sheets.drop([key])
+
+    def _read(self, whose: str | Sheet) -> Sheet:
+        return whose if isinstance(whose, Sheet) else self.of(whose)
 
     def _sheet(self, key: str, version: Version, before: Sheet) -> Sheet:
         wished = self.wishes.of(key)
@@ -198,7 +203,7 @@ def _fitting(section: Section, room: int) -> tuple[list[Piece], list[str], int]:
     fit: list[Piece] = []
     missing: list[str] = []
     for piece in section.pieces:
-        cost = -(-len(piece.text.encode("utf-8", "surrogatepass")) // BYTES_A_TOKEN) + 1
+        cost = estimated(piece.text) + 1
         if cost <= room:
             fit.append(piece)
             room -= cost

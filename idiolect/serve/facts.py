@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from idiolect.errors import RequestError
 from idiolect.serve import idempotent, knowing, listed
 from idiolect.serve.desk import Desk
-from idiolect.serve.faults import NotFound
 from idiolect.serve.gateway import Gateway
 from idiolect.serve.knowing import Known
 from idiolect.serve.listed import PAGE, After, Limit
 from idiolect.serve.paths import Ascii, Quoted
 from idiolect.serve.person import Whose
+from idiolect.serve.records import Handled
 from idiolect.store.wishes import Handling, Sensitivity
 
 router = APIRouter(prefix="/v1/users/{user}/facts", tags=["People"], route_class=Quoted, default_response_class=Ascii)
@@ -32,14 +32,10 @@ class NewFact(BaseModel):
     sensitivity: Sensitivity = "allowed"
 
 
-class FactChange(BaseModel):
+class FactChange(Handled):
     """What is to be otherwise; what is left out stays."""
 
-    model_config = ConfigDict(extra="forbid")
-
     text: Says | None = None
-    pinned: bool | None = None
-    sensitivity: Sensitivity | None = None
 
 
 @router.get("")
@@ -108,9 +104,7 @@ async def change(fact: str, body: FactChange, whose: Whose) -> dict[str, Any]:
     From then on it stands by itself under the id that is given, with the records that it was read in as its sources.
     """
     before = (await _found(whose, fact)).handling
-    sensitivity = before.sensitivity if body.sensitivity is None else body.sensitivity
-    how = Handling(sensitivity, before.pinned if body.pinned is None else body.pinned)
-    now = await whose.run(_changed, whose.now.gateway, fact, body.text, how)
+    now = await whose.run(_changed, whose.now.gateway, fact, body.text, body.handling(before))
     await whose.note("facts.edit", facts=1)
     return _shown(await _found(whose, now))
 
@@ -135,7 +129,8 @@ def _forgotten(desk: Desk, key: str, gateway: Gateway, fact_id: str) -> None:
 
 
 async def _found(whose: Whose, fact_id: str) -> Known:
-    found = next((one for one in await whose.run(_known, whose.now.gateway, True) if one.id == fact_id), None)
-    if found is None:
-        raise NotFound(f"there is no fact {fact_id!r}, or not any more; GET /v1/users/ID/facts lists what is known")
-    return found
+    return await whose.run(_one, whose.now.gateway, fact_id)
+
+
+def _one(desk: Desk, key: str, gateway: Gateway, fact_id: str) -> Known:
+    return knowing.one(desk, gateway, key, fact_id)

@@ -29,14 +29,15 @@ def fenced(asked: Request, bent: Request | Reply) -> Request | Reply:
 
 
 def _fenced(asked: Request, bent: Request) -> Request:
-    before, after = _system(asked), _system(bent)
+    before, after = system(asked), system(bent)
     if after == before or not after.startswith(before):
         return bent
     told = _MARK.sub("< ", after.removeprefix(before).strip())
-    system = "\n\n".join(filter(None, (before, RULE, f"{OPEN}\n{told}\n{CLOSE}")))
-    return replace(bent, messages=(Message("system", system), *(m for m in bent.messages if m.role != "system")))
+    whole = "\n\n".join(filter(None, (before, RULE, f"{OPEN}\n{told}\n{CLOSE}")))
+    return replace(bent, messages=(Message("system", whole), *(m for m in bent.messages if m.role != "system")))
 
 
-def _system(request: Request) -> str:
+def system(request: Request) -> str:
+    """What stands in the system message."""
     first = request.messages[0]
     return first.content if first.role == "system" else ""

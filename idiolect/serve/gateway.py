@@ -18,7 +18,7 @@ from idiolect.models.lm import LM
 from idiolect.models.speech import Voice
 from idiolect.prompt import count
 from idiolect.serve.desk import Desk
-from idiolect.serve.fence import fenced
+from idiolect.serve.fence import fenced, system
 from idiolect.serve.settings import Settings
 from idiolect.store import Store
 from idiolect.types import Reply, Request
@@ -51,6 +51,7 @@ class Bent:
     request: Request | Reply
     newcomer: bool  # the store knows nothing of them
     personal: int
+    learns: bool  # whether they let questions be kept as their words
 
 
 class Gateway:
@@ -134,20 +135,21 @@ class Gateway:
         return await self.run(self._bent, key, served, request, weights)
 
     def _bent(self, key: str, served: Served, request: Request, weights: Weights | None) -> Bent:
-        lm, spec, known = self.voices[served.model].lm, self.specs[served.model], self.store.version(key) is not None
-        if served.method == "plain" or not self.desk.allowed(key, served.method):
-            return Bent(request, not known, 0)
-        asked = self.desk.shape(key, request, weights)
+        lm, spec, sheet = self.voices[served.model].lm, self.specs[served.model], self.desk.of(key)
+        known, learns = sheet.version is not None, sheet.wished.conversation
+        if served.method == "plain" or not sheet.wished.allows_method(served.method):
+            return Bent(request, not known, 0, learns)
+        asked = self.desk.shape(sheet, request, weights)
         bent: Request | Reply = asked
         if known:
-            first = self.desk.told(key, asked, spec, getattr(lm, "window", None))
+            first = self.desk.told(sheet, asked, spec, getattr(lm, "window", None))
             bent = self.assistant(served).personalize([key], [first])[0]
         if spec not in UNFENCED:
             bent = fenced(asked, bent)
         if isinstance(bent, Reply):
-            return Bent(bent, not known, 0)
+            return Bent(bent, not known, 0, learns)
         more = len(bent.prefix.vectors) if bent.prefix else 0
-        return Bent(bent, not known, more + max(0, count(lm, system(bent)) - count(lm, system(request))))
+        return Bent(bent, not known, more + max(0, count(lm, system(bent)) - count(lm, system(request))), learns)
 
     def assistants(self) -> list[Assistant]:
         """Those that were asked for so far."""
@@ -157,9 +159,3 @@ class Gateway:
         """Finish what threads are at, and close the store. The voices are closed before."""
         self._pool.shutdown(wait=True)
         self.store.close()
-
-
-def system(request: Request) -> str:
-    """What stands in the system message."""
-    first = request.messages[0]
-    return first.content if first.role == "system" else ""

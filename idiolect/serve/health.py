@@ -62,6 +62,6 @@ def _models(gateway: Gateway) -> dict[str, str]:
 
 def _writing(state: Any) -> dict[str, str]:
     """Whether what is written in the background is: replies, and what people's lessons gave."""
-    wrong = {"replies": getattr(state.answers, "trouble", None), "lessons": getattr(getattr(state, "learner", None), "failing", None)}
+    wrong = {"replies": state.answers.trouble, "lessons": state.learner.failing}
     failing = " and ".join(name for name, why in wrong.items() if why)
     return {"writing": f"{failing} could not be kept or read; see to the store's disk, and to the server's log"} if failing else {}

@@ -62,6 +62,14 @@ def facts(desk: Desk, gateway: Gateway, key: str) -> dict[str, Fact]:
     return {one.id: one.fact for one in known(desk, gateway, key, ended=True)}
 
 
+def one(desk: Desk, gateway: Gateway, key: str, fact_id: str) -> Known:
+    """What is known under an id, be it over or not. Raises NotFound."""
+    found = next((fact for fact in known(desk, gateway, key, ended=True) if fact.id == fact_id), None)
+    if found is None:
+        raise NotFound(f"there is no fact {fact_id!r}, or not any more; GET /v1/users/ID/facts lists what is known")
+    return found
+
+
 def add(desk: Desk, key: str, text: str, how: Handling, fact_id: str = "") -> tuple[str, bool]:
     """Put a fact in by hand; its id, and whether it is new: what says the same is there already. Raises Conflict without consent."""
     keeping.refuse(desk, key, CONSENT)
@@ -100,10 +108,9 @@ def edit(desk: Desk, gateway: Gateway, key: str, fact_id: str, text: str | None,
 
     From then on it stands by itself, whatever is learnt again. Raises NotFound.
     """
-    one = _one(desk, gateway, key, fact_id)
-    now = time.time()
+    fact, now = one(desk, gateway, key, fact_id).fact, time.time()
     own = desk.of(key).wished.fact(fact_id)
-    before = own or Noted(digest("kept", fact_id), one.fact.text, one.fact.since, "kept", one.fact.sources, one.fact.kind, one.fact.key)
+    before = own or Noted(digest("kept", fact_id), fact.text, fact.since, "kept", fact.sources, fact.kind, fact.key)
     after = replace(before, handling=how or before.handling)
     if text is not None and text != before.text:
         kind, about = _read(text)
@@ -122,19 +129,12 @@ def edit(desk: Desk, gateway: Gateway, key: str, fact_id: str, text: str | None,
 
 def forget(desk: Desk, gateway: Gateway, key: str, fact_id: str) -> None:
     """Never remember this: what says it is told no more, in whatever record it stands, and nothing is learnt of it. Raises NotFound."""
-    one = _one(desk, gateway, key, fact_id)
-    wished = desk.of(key).wished
-    said = [gone(Gone(one.fact.text, () if not one.method and one.fact.sources == (one.id,) else one.fact.sources))]
+    found = one(desk, gateway, key, fact_id)
+    wished, fact = desk.of(key).wished, found.fact
+    said = [gone(Gone(fact.text, () if not found.method and fact.sources == (found.id,) else fact.sources))]
     said += [("fact", own.id, None) for own in wished.facts if own.id == fact_id]
-    said += [gone(replace(cut, until=math.inf, instead="")) for cut in wished.gone if cut.instead == fact_id and cut.text != one.fact.text]
+    said += [gone(replace(cut, until=math.inf, instead="")) for cut in wished.gone if cut.instead == fact_id and cut.text != fact.text]
     desk.say(key, said, unlearn=True)
-
-
-def _one(desk: Desk, gateway: Gateway, key: str, fact_id: str) -> Known:
-    found = next((one for one in known(desk, gateway, key, ended=True) if one.id == fact_id), None)
-    if found is None:
-        raise NotFound(f"there is no fact {fact_id!r}, or not any more; GET /v1/users/ID/facts lists what is known")
-    return found
 
 
 def _as_fact(one: Noted) -> Fact:

@@ -119,19 +119,14 @@ class Voices(Collector):
 async def metrics(http: Request) -> Response:
     """The server's figures, for Prometheus. For an operator; for everybody where only this machine can call, or the server says so."""
     settings = http.app.state.gateway.settings
-    if access(settings) == "off":
+    if settings.metrics == "off":
         raise NotFound("there is nothing at /metrics: this server was started without them")
     if not opened(settings, http):
         (await here(http)).operator()
     return Response(await asyncio.to_thread(http.app.state.metrics.text), media_type=TYPE)
 
 
-def access(settings: Settings) -> str:
-    """Who may read the figures: "auto", "open", "operator", or "off" for nobody."""
-    return str(getattr(settings, "metrics", "auto"))
-
-
 def opened(settings: Settings, http: Request) -> bool:
     """Whether no key is asked for: a request that a proxy handed on came from somewhere else than this machine."""
     handed_on = any(name in http.headers for name in ("forwarded", "x-forwarded-for", "x-real-ip"))
-    return access(settings) == "open" or (access(settings) == "auto" and settings.local and not handed_on)
+    return settings.metrics == "open" or (settings.metrics == "auto" and settings.local and not handed_on)

@@ -92,17 +92,7 @@ def read(desk: Desk, key: str, file: IO[bytes], states: bool) -> dict[str, int]:
             learnt = [json.loads(packed.read(name)) for name in packed.namelist() if name.startswith("states/")] if states else []
     except DataError:
         raise
-    except (
-        zipfile.BadZipFile,
-        IdiolectError,
-        KeyError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        RuntimeError,
-        NotImplementedError,
-        zlib.error,
-    ) as error:
+    except DAMAGED as error:
         raise DataError(f"this archive is damaged ({error!r}): nothing was brought back; export it again") from None
     desk.wishes.put(key, [*said, *(mark for mark in marks if mark[2] is not None)])
     added = desk.store.add(key, records)

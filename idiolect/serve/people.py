@@ -17,7 +17,6 @@ from idiolect.serve.person import Person, Whose
 from idiolect.store.wishes import CONSENTED
 
 router = APIRouter(prefix="/v1/users", tags=["People"], route_class=Quoted, default_response_class=Ascii)
-Beginning = Annotated[str, Query(max_length=512, description="What their ids begin with.")]
 
 
 @router.get("")

@@ -57,26 +57,31 @@ def _which(body: Any) -> str:
 OneOrMore = Annotated[Annotated[NewRecord, Tag("one")] | Annotated[NewRecords, Tag("several")], Discriminator(_which)]
 
 
-class Change(BaseModel):
-    """What is to be otherwise; what is left out stays."""
+class Handled(BaseModel):
+    """How a record or a fact is to be handled from now on; what is left out stays."""
 
     model_config = ConfigDict(extra="forbid")
 
-    answer: Annotated[str, Field(min_length=1, max_length=LONGEST)] | None = None
-    prompt: Words | None = None
-    other: Words | None = None
     sensitivity: Sensitivity | None = None
     pinned: bool | None = None
-
-    def texts(self) -> dict[str, str]:
-        """The texts that are to be otherwise."""
-        said = {"answer": self.answer, "prompt": self.prompt, "other": self.other}
-        return {name: text for name, text in said.items() if text is not None}
 
     def handling(self, before: Handling) -> Handling:
         """How it is to be handled."""
         sensitivity = before.sensitivity if self.sensitivity is None else self.sensitivity
         return Handling(sensitivity, before.pinned if self.pinned is None else self.pinned)
+
+
+class Change(Handled):
+    """What is to be otherwise; what is left out stays."""
+
+    answer: Annotated[str, Field(min_length=1, max_length=LONGEST)] | None = None
+    prompt: Words | None = None
+    other: Words | None = None
+
+    def texts(self) -> dict[str, str]:
+        """The texts that are to be otherwise."""
+        said = {"answer": self.answer, "prompt": self.prompt, "other": self.other}
+        return {name: text for name, text in said.items() if text is not None}
 
 
 @router.post("")
