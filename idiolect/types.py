@@ -218,6 +218,7 @@ class Request:
     memory: Memory | None = None
     guide: Guide | None = None
     because: tuple[str, ...] = ()  # what shaped the text: "record:<id>", "profile:<digest>"
+    weights: tuple[tuple[str, float], ...] = ()  # what the answer is to strive for, and how much: methods with objectives read it
 
     def __post_init__(self) -> None:
         if not self.messages or self.messages[-1].role != "user":
@@ -267,6 +268,10 @@ class Request:
             guide=guide or self.guide,
         )
 
+    def weighing(self, weights: Mapping[str, float]) -> Request:
+        """The same request with objectives weighed: `request.weighing({"brief": 0.3, "thorough": 0.7})`. None: as the person is known."""
+        return replace(self, weights=tuple((name, float(value)) for name, value in weights.items()))
+
     def sampled(self, **changes: Any) -> Request:
         """The same request with some of its sampling changed: `request.sampled(temperature=1.0, seed=3)`."""
         return replace(self, sampling=replace(self.sampling, **changes))
@@ -281,7 +286,7 @@ class Request:
     @property
     def sources(self) -> tuple[str, ...]:
         """Everything that bends the answer, one line each: the reply carries it."""
-        made = list(self.because)
+        made = [*self.because, *(f"weight:{name} {value:g}" for name, value in self.weights)]
         made += [f"adapter:{adapter.name or adapter.digest} x{share:g}" for adapter, share in self.adapters]
         made += [f"prefix:{self.prefix.name or self.prefix.digest}"] if self.prefix else []
         made += [f"steering:{s.name or s.digest} layer {s.layer}" for s in self.steering]
