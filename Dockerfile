@@ -16,10 +16,10 @@ ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 RUN pip install --index-url "$TORCH_INDEX" --no-deps torch -c /tmp/constraints.txt
 COPY --from=wheel /wheels /wheels
 RUN pip install "$(echo /wheels/*.whl)[local,serve,postgres]" -c /tmp/constraints.txt && rm -rf /wheels \
-    && useradd --create-home --uid 10001 idiolect && install -d -o idiolect -g idiolect -m 700 /data
+    && useradd --create-home --uid 10001 idiolect && install -d -o idiolect -g idiolect -m 700 /data /keys
 USER idiolect
 WORKDIR /data
-VOLUME /data
+VOLUME ["/data", "/keys"]
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/healthz', timeout=2)"]

@@ -102,6 +102,7 @@ EXERCISED_IN = {  # module without a test file of its name -> the file that exer
     "models/turns": "models/test_speech",
     "models/wire": "models/test_asking",
     "serve/answers": "serve/test_chat",
+    "store/writing": "store/test_row_file",
     "serve/app": "serve/test_chat",
     "serve/asking": "serve/test_chat",
     "serve/bringing": "serve/test_exports",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_format
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -101,11 +102,16 @@ def erase(
 
 
 def opened(place: str | Path, must_exist: bool = False) -> Store:
-    """The store at a path or a URL. Raises StoreError if it must exist and does not, or cannot be opened."""
-    from idiolect.store import Store  # imported late: --help stays quick
+    """The store at a path or a URL, with the keys that the environment names.
 
+    Raises StoreError if it must exist and does not, or cannot be opened.
+    """
+    from idiolect.store import Store  # imported late: --help stays quick
+    from idiolect.store.keys import Keys
+
+    keys = Keys.from_environment(os.environ)
     if "://" in str(place):
-        return Store(place)
+        return Store(place, keys=keys)
     path = Path(place)
     if must_exist and not path.is_file():
         raise StoreError(f"there is no store at {path}; make one with `idiolect fit FILE --store {path}`, or name another with --store")
@@ -113,7 +119,7 @@ def opened(place: str | Path, must_exist: bool = False) -> Store:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"the folder {path.parent} cannot be made: {error.strerror}; name another place with --store") from error
-    return Store(path)
+    return Store(path, keys=keys)
 
 
 def seen(kept: Store, method: str) -> View:

@@ -148,7 +148,7 @@ async def forget(visit: Visit, wanted: forms.Forget) -> forms.Forgotten:
 async def ask(visit: Visit, wanted: forms.Ask) -> forms.Answered:
     """An answer in somebody's own way, and what it is made of."""
     their = Their.of(visit, wanted)
-    extra = Extra(method=wanted.method) if wanted.method else None
+    extra = Extra(method=wanted.method, learn=False)  # what an agent asks are not the person's own words
     body = Chat(messages=[Said(role="user", content=wanted.question)], user=their.person, max_tokens=wanted.max_tokens, idiolect=extra)
     asked = Asked.of(visit.now, body, [body.request(visit.now.settings.max_tokens)], 0, "mcp")
     await asked.begin()

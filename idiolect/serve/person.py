@@ -50,7 +50,7 @@ def attach(app: FastAPI) -> Desk:
     app.state.desk = desk = gateway.desk
 
     def relearn(key: str, method: str, spec: str) -> None:
-        for model, known in gateway.specs.items():
+        for model, known in gateway.learnt.items():
             if known == spec:
                 app.state.learner.lessons.want(key, model, method)
 

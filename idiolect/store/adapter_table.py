@@ -11,8 +11,9 @@ from sqlalchemy import Connection, insert
 from sqlalchemy.dialects.postgresql import insert as insert_new
 
 from idiolect.store import schema
-from idiolect.store.adapters import Packed, Ref, Row, known, packed
+from idiolect.store.adapters import Packed, Ref, Row, known, packed, unsealed
 from idiolect.store.database import Database
+from idiolect.store.keys import Key, Keys
 from idiolect.store.layouts import HEADER, Layout
 from idiolect.store.recent import Recent
 from idiolect.store.row_file import TOKEN
@@ -26,8 +27,8 @@ LAYOUT = "SELECT text FROM adapter_layouts WHERE name = ?"
 class AdapterTable:
     """What `AdapterFiles` does in a folder, in two tables: a `file` is a layout's name, a `row` a body's key, never used twice."""
 
-    def __init__(self, database: Database, precision: str, cached: int) -> None:
-        self.precision = known(precision)
+    def __init__(self, database: Database, precision: str, cached: int, keys: Keys | None = None) -> None:
+        self.precision, self._keys = known(precision), keys
         self.recent: Recent[bytes, Adapter] = Recent(cached)
         self._database = database
         self._layouts: dict[str, Layout] = {}
@@ -37,14 +38,15 @@ class AdapterTable:
         """`adapter` in this store's precision. Raises StoreError where that cannot hold a number."""
         return packed(adapter, self.precision)
 
-    def put(self, db: Connection, state: int, made: Sequence[Packed]) -> None:
-        """Keep the adapters of a new state, in the open writing transaction."""
+    def put(self, db: Connection, state: int, made: Sequence[Packed], key: Key | None = None) -> None:
+        """Keep the adapters of a new state, sealed with `key`, in the open writing transaction."""
         for place, one in enumerate(made):
             named = {"name": one.layout.name, "text": one.layout.text}
             db.execute(insert_new(schema.layouts).values(named).on_conflict_do_nothing())
             token = os.urandom(TOKEN)
-            body = insert(schema.bodies).values(token=token, body=bytes(HEADER) + one.body).returning(schema.bodies.c.key)
-            ref = Ref(one.layout.name, db.execute(body).scalar_one(), token, one.name, one.scale, one.digest)
+            own, seal = key.seal_body(one.body) if key else (one.body, None)
+            body = insert(schema.bodies).values(token=token, body=bytes(HEADER) + own).returning(schema.bodies.c.key)
+            ref = Ref(one.layout.name, db.execute(body).scalar_one(), token, one.name, one.scale, one.digest, seal)
             db.execute(insert(schema.adapters).values(state=state, place=place, **ref._asdict()))
 
     def read(self, ref: Ref) -> Adapter:
@@ -82,7 +84,7 @@ class AdapterTable:
         if not rows:
             self._gone(ref)
         layout = self._layout(ref.file)
-        adapter = Adapter.checked(layout.factors(rows[0][0]), ref.scale, ref.name, ref.digest)
+        adapter = Adapter.checked(layout.factors(unsealed(rows[0][0], ref, self._keys)), ref.scale, ref.name, ref.digest)
         self.recent.put(ref.token, adapter, 4 * layout.numbers)
         return adapter
 

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, delete, func, i
 
 from idiolect.errors import StoreError
 from idiolect.store import schema
+from idiolect.store.keys import Key, Keys
 from idiolect.store.layouts import HEADER, PRECISIONS, Layout
 from idiolect.store.recent import Recent
 from idiolect.store.row_file import RowFile
@@ -28,6 +29,7 @@ class Ref(NamedTuple):
     name: str
     scale: float
     digest: str
+    seal: bytes | None = None
 
 
 class Packed(NamedTuple):
@@ -49,8 +51,8 @@ class AdapterFiles:
     The last adapters read, up to `cached` bytes of them, are kept in memory and given again.
     """
 
-    def __init__(self, folder: Path, precision: str, cached: int) -> None:
-        self.folder, self.precision = folder, known(precision)
+    def __init__(self, folder: Path, precision: str, cached: int, keys: Keys | None = None) -> None:
+        self.folder, self.precision, self._keys = folder, known(precision), keys
         self.recent: Recent[bytes, Adapter] = Recent(cached)
         self._files: dict[str, RowFile] = {}
         self._written: set[RowFile] = set()
@@ -61,13 +63,17 @@ class AdapterFiles:
         """`adapter` in this store's precision. Raises StoreError where that cannot hold a number."""
         return packed(adapter, self.precision)
 
-    def put(self, db: Connection, state: int, made: Sequence[Packed]) -> None:
-        """Give the adapters of a new state their rows, in the open writing transaction; `sync` is to come before it is committed."""
+    def put(self, db: Connection, state: int, made: Sequence[Packed], key: Key | None = None) -> None:
+        """Give the adapters of a new state their rows, sealed with `key`, in the open writing transaction.
+
+        `sync` is to come before it is committed.
+        """
         for place, one in enumerate(made):
             file = self._made(one.layout)
             row = _claim(db, file.path.name)
             self._written.add(file)
-            ref = Ref(file.path.name, row, file.write(row, one.body), one.name, one.scale, one.digest)
+            body, seal = key.seal_body(one.body) if key else (one.body, None)
+            ref = Ref(file.path.name, row, file.write(row, body), one.name, one.scale, one.digest, seal)
             db.execute(insert(schema.adapters).values(state=state, place=place, **ref._asdict()))
 
     def sync(self, db: Connection) -> None:
@@ -94,7 +100,8 @@ class AdapterFiles:
         return held
 
     def _read(self, file: RowFile, ref: Ref) -> Adapter:
-        adapter = Adapter.checked(file.layout.factors(file.read(ref.row, ref.token)), ref.scale, ref.name, ref.digest)
+        raw = unsealed(file.read(ref.row, ref.token), ref, self._keys)
+        adapter = Adapter.checked(file.layout.factors(raw), ref.scale, ref.name, ref.digest)
         self.recent.put(ref.token, adapter, 4 * file.layout.numbers)
         if not file.holds(ref.row, ref.token):  # erased while it was read: memory is not to hold it either
             self._gone(ref)
@@ -193,6 +200,11 @@ def known(precision: str) -> str:
     if precision not in PRECISIONS:
         raise StoreError(f"there is no precision {precision!r}; choose one of {', '.join(PRECISIONS)}")
     return precision
+
+
+def unsealed(raw: bytes, ref: Ref, keys: Keys | None) -> bytes:
+    """A row, its header and its content, as it was before it was sealed."""
+    return raw if ref.seal is None or keys is None else raw[:HEADER] + keys.open_body(raw[HEADER:], ref.seal)
 
 
 def packed(adapter: Adapter, precision: str) -> Packed:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 from idiolect.errors import StoreError
 from idiolect.store import schema
 from idiolect.store.database import Fetch
+from idiolect.store.sealing import PLAIN, Bodies
 from idiolect.types import Floats
 
 MOST = 512  # vectors of a chunk
@@ -19,16 +20,16 @@ DIGITS = 11  # of a record's key in `members`, after a comma
 F2, F4 = np.dtype("<f2"), np.dtype("<f4")  # on the disk, in memory
 
 MEMBERS = 'SELECT members FROM vectors WHERE "user" = ? AND space = ? ORDER BY key DESC'
-LAST = 'SELECT key, members, data FROM vectors WHERE "user" = ? AND space = ? ORDER BY key DESC LIMIT 1'
-PUT = 'INSERT INTO vectors ("user", space, members, data) VALUES (?, ?, ?, ?)'
+LAST = 'SELECT key, members, data, seal FROM vectors WHERE "user" = ? AND space = ? ORDER BY key DESC LIMIT 1'
+PUT = 'INSERT INTO vectors ("user", space, members, data, seal) VALUES (?, ?, ?, ?, ?)'
 
-Keys = NDArray[np.int64]
+Members = NDArray[np.int64]
 
 
 class Chunk(NamedTuple):
     """Records' keys (vectors,) and their vectors (vectors, width), float32."""
 
-    keys: Keys
+    keys: Members
     vectors: Floats
 
 
@@ -42,7 +43,7 @@ def read(members: str, data: bytes) -> Chunk:
     return Chunk(keys, vectors.astype(F4)) if held.all() else Chunk(keys[held], vectors[held].astype(F4))
 
 
-def keys_in(members: str) -> Keys:
+def keys_in(members: str) -> Members:
     """The keys in a row's `members`; 0 where one was taken out."""
     return np.array([int(key) for key in members.split(",")[1:]], np.int64)
 
@@ -52,7 +53,7 @@ def known(fetch: Fetch, space: int, user: int) -> list[list[int]]:
     return [[int(key) for key in row[0].split(",")[1:]] for row in fetch(MEMBERS, (user, space))]
 
 
-def append(fetch: Fetch, space: int, user: int, keys: Sequence[int], vectors: Floats, sizes: Iterable[int]) -> None:
+def append(fetch: Fetch, space: int, user: int, keys: Sequence[int], vectors: Floats, sizes: Iterable[int], bodies: Bodies = PLAIN) -> None:
     """Put vectors (keys, width) of a person's records behind those there are, whose `sizes` are given, the last first; while writing.
 
     The last chunk is taken into the new one as long as it is not the larger of the two: so a person who comes with one record
@@ -62,8 +63,8 @@ def append(fetch: Fetch, space: int, user: int, keys: Sequence[int], vectors: Fl
     for size in sizes:
         if size > min(len(all_keys), MOST - len(all_keys)):
             break
-        ((key, members, data),) = fetch(LAST, (user, space))
-        taken = read(members, data)
+        ((key, members, data, seal),) = fetch(LAST, (user, space))
+        taken = read(members, bodies.open(data, seal))
         all_keys, all_vectors = (
             np.concatenate([taken.keys, all_keys]),
             np.concatenate([taken.vectors.reshape(-1, vectors.shape[1]), all_vectors]),
@@ -71,7 +72,7 @@ def append(fetch: Fetch, space: int, user: int, keys: Sequence[int], vectors: Fl
         fetch("DELETE FROM vectors WHERE key = ?", (key,))
     for at in range(0, len(all_keys), MOST):
         members = "".join(f",{key:0{DIGITS}d}" for key in all_keys[at : at + MOST].tolist())
-        fetch(PUT, (user, space, members, np.ascontiguousarray(all_vectors[at : at + MOST], F2).tobytes()))
+        fetch(PUT, (user, space, members, *bodies.seal(np.ascontiguousarray(all_vectors[at : at + MOST], F2).tobytes())))
 
 
 def bytes_of(db: Connection, user: int | None, ids: Collection[str] | None = None) -> Iterator[bytes]:

@@ -15,6 +15,7 @@ from idiolect.store.adapter_table import AdapterTable
 from idiolect.store.adapters import AdapterFiles, Ref, release, settle
 from idiolect.store.database import Database
 from idiolect.store.files import StateFiles
+from idiolect.store.keys import KeyGone
 from idiolect.store.scan import Traces, blocks_of
 from idiolect.types import State
 
@@ -58,13 +59,16 @@ def forget(db: Connection, files: StateFiles, user_id: str, ids: Collection[str]
     that were made of a record.
     """
     key = rows.held(db, user_id)
-    held = [record for record in rows.records_of(db, key) if ids is None or record.id in ids]
+    held = _ids(db, key, ids)
     kept = rows.states_of(db, key) if ids is None or held else []
-    texts = {text for record in held for text in (record.id, record.prompt, record.answer, record.other)}
-    texts |= _own(db, key) if ids is None else replies.texts(db, key, list(ids))
+    texts = set(held)
+    with contextlib.suppress(KeyGone):  # an erasure that was cut short: nobody can read them
+        found = [record for record in rows.records_of(db, key) if ids is None or record.id in ids]
+        texts |= {text for record in found for text in (record.prompt, record.answer, record.other)}
+        texts |= _own(db, key) if ids is None else replies.texts(db, key, list(ids))
     for row in kept:
         with contextlib.suppress(StoreError, FileNotFoundError):  # a damaged state can be erased too
-            texts.update(states.texts(_raw(row, files)))
+            texts.update(states.texts(files.raw(row)))
     traces = Traces(user_id if ids is None else "", texts, chunks.bytes_of(db, key, ids))
     freed = unlearn(db, [row.key for row in kept])
     if ids is None:
@@ -73,8 +77,8 @@ def forget(db: Connection, files: StateFiles, user_id: str, ids: Collection[str]
         db.execute(delete(schema.users).where(schema.users.c.key == key))
     else:
         replies.forget(db, key, list(ids))
-        for record in held:
-            db.execute(delete(schema.records).where(schema.records.c.user == key, schema.records.c.id == record.id))
+        for name in held:
+            db.execute(delete(schema.records).where(schema.records.c.user == key, schema.records.c.id == name))
     rows.touch(db, key)
     settle(db)
     return Forgotten(len(held), len(kept), tuple(row.file for row in kept if row.file), tuple(freed), traces)
@@ -95,9 +99,9 @@ def parts_of(db: Connection, files: StateFiles, user_id: str) -> Iterator[tuple[
     schema.lock(db, schema.shared)
     for row in db.execute(select(schema.shared)).all():
         with contextlib.suppress(StoreError, FileNotFoundError):  # of one that is damaged nobody can tell
-            raw = _raw(row, files)
-            if user_id in states.own_texts(raw):
-                yield row, states.without(states.load(raw), user_id)
+            raw = files.raw(row)
+            if user_id in states.own_texts(raw, files.keys):
+                yield row, states.without(states.load(raw, keys=files.keys), user_id)
 
 
 def search(
@@ -126,7 +130,7 @@ def _of_others(db: Connection, names: Iterable[str], files: StateFiles) -> Itera
         yield from blocks_of(files.path(row.file)) if row.file else [row.blob]
     for kept in db.execute(select(schema.shared.c.blob, schema.shared.c.file)):
         with contextlib.suppress(StoreError, FileNotFoundError):
-            yield from (_bytes(text) for own in states.own_texts(_raw(kept, files)).values() for text in own)
+            yield from (_bytes(text) for own in states.own_texts(files.raw(kept), files.keys).values() for text in own)
     yield from db.scalars(select(schema.vectors.c.data))
 
 
@@ -136,9 +140,10 @@ def _own(db: Connection, key: int | None) -> set[str]:
     return {*replies.texts(db, key), *wishes.texts(db, key), *why}
 
 
-def _raw(row: Any, files: StateFiles) -> Any:
-    """The bytes of the state in a row, or of the file that the row names, mapped."""
-    return row.blob if row.file is None else states.map_file(files.path(row.file))
+def _ids(db: Connection, key: int | None, ids: Collection[str] | None) -> list[str]:
+    """The ids of a user's records, or those of them that are among `ids`."""
+    c = schema.records.c
+    return [one for one in db.scalars(select(c.id).where(c.user == key).order_by(c.key)) if ids is None or one in ids]
 
 
 def _bytes(text: str) -> bytes:

@@ -7,11 +7,13 @@ import math
 import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Any
 
 from idiolect.errors import StoreError
+from idiolect.store import states
+from idiolect.store.keys import MARK, Keys
+from idiolect.store.writing import overwrite, sync_folder, write_through
 from idiolect.types import digest
-
-BLOCK = 1 << 20  # bytes written or read at a time
 
 
 class StateFiles:
@@ -19,8 +21,8 @@ class StateFiles:
 
     take_from = 64 * 1024.0  # bytes: smaller states lie in the database, which is faster there; others are files, memory-mapped
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, keys: Keys | None = None) -> None:
+        self.folder, self.keys = folder, keys
 
     def path(self, name: str) -> Path:
         """Where the file `name` lies."""
@@ -47,6 +49,18 @@ class StateFiles:
             ) from error
         return name
 
+    def raw(self, row: Any) -> Any:
+        """The bytes of the state in a row, or of the file that the row names, mapped; opened, where they are sealed.
+
+        Raises FileNotFoundError, and StoreError where they cannot be opened.
+        """
+        raw = row.blob if row.file is None else states.map_file(self.path(row.file))
+        if raw[: len(MARK)] != MARK:
+            return raw
+        if self.keys is None:
+            raise StoreError("a state is sealed, and the store was opened without keys: open it again with them")
+        return self.keys.open(raw[:])
+
     def drop(self, names: Collection[str]) -> None:
         """Unlink files that were replaced. One that is gone already, or stays for now, is no error: opening the store cleans up."""
         for name in names:
@@ -57,7 +71,7 @@ class StateFiles:
         """Overwrite files with zeros, then unlink them. Raises StoreError if one can be neither."""
         for name in names:
             try:
-                _overwrite(self.path(name))
+                overwrite(self.path(name))
                 self.path(name).unlink()
             except FileNotFoundError:
                 continue
@@ -78,8 +92,8 @@ class NoFiles(StateFiles):
 
     take_from = math.inf
 
-    def __init__(self) -> None:
-        super().__init__(Path(os.devnull))
+    def __init__(self, keys: Keys | None = None) -> None:
+        super().__init__(Path(os.devnull), keys)
 
     def write(self, raw: bytes) -> str:
         """Never called. Raises StoreError."""
@@ -88,32 +102,3 @@ class NoFiles(StateFiles):
     def __iter__(self) -> Iterator[Path]:
         """None."""
         return iter(())
-
-
-def _overwrite(path: Path) -> None:
-    with path.open("r+b", buffering=0) as opened:
-        for start in range(0, path.stat().st_size, BLOCK):
-            opened.write(bytes(min(BLOCK, path.stat().st_size - start)))
-        os.fsync(opened.fileno())
-
-
-def write_through(path: Path, raw: bytes) -> None:
-    """Write a new file, for its owner alone, on the disk before this returns. Raises OSError, also where one is there."""
-    opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        left = memoryview(raw)
-        while left:
-            left = left[os.write(opened, left[:BLOCK]) :]
-        os.fsync(opened)
-    finally:
-        os.close(opened)
-
-
-def sync_folder(folder: Path) -> None:
-    """Return once the names in `folder` are on the disk."""
-    if os.name != "nt":  # Windows cannot open a folder, and needs no such sync
-        opened = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(opened)
-        finally:
-            os.close(opened)

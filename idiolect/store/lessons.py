@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Column, Connection, Float, ForeignKey, String, Table, delete, func, insert, select, update
 
-from idiolect.store import rows, schema
+from idiolect.store import rows, schema, sealing
 from idiolect.store.schema import AnyText, Key, Sessions
 
 LEASE = 60.0  # seconds for which whoever learns has a lesson; who is killed loses it to another
@@ -82,7 +82,10 @@ class Lessons:
     def finish(self, lesson: Lesson, why: str = "") -> None:
         """Say that a lesson is done, or with a reason that it failed."""
         with self._sessions("BEGIN IMMEDIATE") as db:
-            db.execute(update(lessons).where(lessons.c.key == lesson.key).values(status=FAILED if why else DONE, why=why))
+            user = db.scalar(select(lessons.c.user).where(lessons.c.key == lesson.key))
+            if user is not None:  # or else erased since
+                kept = sealing.texts(db, user)(why)
+                db.execute(update(lessons).where(lessons.c.key == lesson.key).values(status=FAILED if why else DONE, why=kept))
 
     def of(self, user_id: str) -> list[Lesson]:
         """A person's lessons, the last first."""

@@ -82,5 +82,5 @@ class Adapters:
 
 
 def _ref(row: Sequence[Any]) -> Ref:
-    file, number, token, name, scale, digest = row
-    return Ref(file, number, token, text_of(name), scale, digest)
+    file, number, token, name, scale, digest, seal = row
+    return Ref(file, number, token, text_of(name), scale, digest, seal)

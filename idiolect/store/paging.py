@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from idiolect.store import replies, schema, wishes
+from idiolect.store import replies, schema, sealing, wishes
 from idiolect.store.schema import Sessions
 from idiolect.types import Kind, Record
 
@@ -53,8 +53,12 @@ class Pages:
     def same(self, user_id: str, record: Record) -> str | None:
         """The id of a record of a person that says exactly this, whenever it was; None where there is none. Raises StoreError."""
         c = schema.records.c
-        where = [c[name] == getattr(record, name) for name in ("kind", "prompt", "answer", "other")]
         with self._sessions("BEGIN") as db:
+            user = db.scalar(select(schema.users.c.key).where(schema.users.c.id == user_id))
+            if user is None:
+                return None
+            kept = sealing.texts(db, user)  # equal texts of one person are equal when they are sealed
+            where = [c.kind == record.kind, *(c[name] == kept(getattr(record, name)) for name in ("prompt", "answer", "other"))]
             found = db.execute(_asked(user_id).where(*where).order_by(c.key).limit(1)).one_or_none()
         return None if found is None else str(found.id)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Column, Connection, Float, ForeignKey, Index, String, Table, delete, insert, select
 
-from idiolect.store import rows, schema
+from idiolect.store import rows, schema, sealing
 from idiolect.store.schema import AnyText, Key, Sessions
 
 MOST_COUNTED = 10_000  # people
@@ -59,7 +60,8 @@ class Replies:
             for name in newcomers:
                 rows.add(db, name, [])
             keys = {name: rows.held(db, name) for name in sorted({one.user for one in given})}
-            made = [_row(one, keys[one.user]) for one in given if keys[one.user] is not None]
+            kept = {name: sealing.texts(db, key) for name, key in keys.items() if key is not None}
+            made = [_row(one, keys[one.user], kept[one.user]) for one in given if one.user in kept]
             if made:
                 db.execute(insert(replies), made)
             for name, key in keys.items():
@@ -97,10 +99,10 @@ class Replies:
         return [Given(*row[:7], tuple(json.loads(row[7]))) for row in found]
 
 
-def _row(given: Given, user: int | None) -> dict[str, object]:
+def _row(given: Given, user: int | None, kept: Callable[[str], Any]) -> dict[str, object]:
     return {
         "id": given.id, "user": user, "created": given.created, "model": given.model, "method": given.method,
-        "question": given.question, "text": given.text, "because": json.dumps(given.because),
+        "question": kept(given.question), "text": kept(given.text), "because": kept(json.dumps(given.because)),
     }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from idiolect.errors import StoreError
 from idiolect.extras import need
 from idiolect.store import schema, tables
 
-HEAD = 7  # 2 added rows of adapters, 3 kinds of records, 4 vectors, 5 usage, 6 replies and PostgreSQL, 7 what a server keeps
+HEAD = 8  # 2 added rows of adapters, 3 kinds of records, 4 vectors, 5 usage, 6 replies and PostgreSQL, 7 what a server keeps, 8 seals
 TABLE = "idiolect_revision"  # Alembic's own, under a name that leaves room for an application's in the same database
 MIGRATIONS = Path(__file__).with_name("migrations")
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from idiolect.errors import StoreError
-from idiolect.store.files import BLOCK, sync_folder, write_through
 from idiolect.store.layouts import HEADER, Layout
+from idiolect.store.writing import BLOCK, sync_folder, write_through
 
 MAGIC = b"idiolect.rows.1\n"  # then 8 bytes of length, then the layout as JSON, then zeros up to the first row
 PAGE = 4096  # bytes: where the first row may begin

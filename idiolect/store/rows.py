@@ -14,7 +14,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, Connection, Row, Table, and_, select, update
 
 from idiolect.errors import DataError, StoreError
-from idiolect.store import schema
+from idiolect.store import schema, sealing
 from idiolect.types import Record
 
 TEXTS = ("id", "prompt", "answer", "other", "kind")  # of a record
@@ -71,7 +71,9 @@ def add(db: Connection, user_id: str, rows: Sequence[dict[str, Any]]) -> int:
     Raises StoreError for an id that the database cannot keep.
     """
     key, style = make(db, user_id), db.dialect.paramstyle
-    own = [(key, row["time"], *(schema.bound(row[name], db.dialect) for name in TEXTS[:-1]), row["kind"]) for row in rows]
+    kept = sealing.texts(db, key)
+    texts = ((row["id"], *(kept(row[name]) for name in TEXTS[1:-1])) for row in rows)
+    own = [(key, row["time"], *(schema.bound(text, db.dialect) for text in own), row["kind"]) for row, own in zip(rows, texts, strict=True)]
     added = db.exec_driver_sql(schema.spelt(RECORDS, style), own).rowcount if own else 0
     if added:
         touch(db, key)
@@ -84,9 +86,11 @@ def make(db: Connection, user_id: str) -> int:
     if db.dialect.name == schema.POSTGRES and len(raw) > LONGEST:
         raise StoreError(f"a user's id of {len(raw)} bytes is longer than PostgreSQL can look up; give one of {LONGEST} bytes at most")
     while True:
-        db.exec_driver_sql(schema.spelt(USER, db.dialect.paramstyle), (raw, time.time()))
+        made = db.exec_driver_sql(schema.spelt(USER, db.dialect.paramstyle), (raw, time.time())).rowcount
         key = held(db, user_id)
         if key is not None:  # or else erased in between
+            if made:
+                sealing.key_of(db, key, make=True)
             return key
 
 

@@ -29,6 +29,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
 from idiolect.store import triggers
+from idiolect.store.keys import MARK, Keys
 
 SQLITE, POSTGRES = "sqlite", "postgresql"  # the names of SQLAlchemy's dialects
 Key = BigInteger().with_variant(Integer(), SQLITE)
@@ -39,7 +40,7 @@ TRIGGERS = triggers.SQLITE
 class AnyText(TypeDecorator[str]):
     """Any Python text without loss: UTF-8 where it can be, and bytes where it has lone surrogates, which UTF-8 cannot.
 
-    In PostgreSQL, whose texts do not take NUL either, always bytes.
+    In PostgreSQL, whose texts do not take NUL either, always bytes. What was sealed is given as bytes, and is opened when it is read.
     """
 
     impl = Text
@@ -48,9 +49,9 @@ class AnyText(TypeDecorator[str]):
     def load_dialect_impl(self, dialect: Dialect) -> Any:
         return dialect.type_descriptor(LargeBinary() if dialect.name == POSTGRES else Text())
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:
-        if value is None:
-            return None
+    def process_bind_param(self, value: str | bytes | None, dialect: Dialect) -> Any:
+        if value is None or isinstance(value, bytes):
+            return value
         try:
             raw = value.encode()
         except UnicodeEncodeError:
@@ -58,20 +59,28 @@ class AnyText(TypeDecorator[str]):
         return raw if dialect.name == POSTGRES else value
 
     def process_result_value(self, value: Any, dialect: Dialect | None) -> str | None:
-        return value.decode("utf-8", "surrogatepass") if isinstance(value, bytes) else value
+        if isinstance(value, bytes):
+            keys = keys_of(dialect)
+            return (keys.open(value) if keys and value.startswith(MARK) else value).decode("utf-8", "surrogatepass")
+        return None if value is None else str(value)
+
+
+def keys_of(dialect: Dialect | None) -> Keys | None:
+    """The keys that a store was opened with: they hang on its database's dialect, which is where values are read."""
+    return getattr(dialect, "idiolect_keys", None)
 
 
 _ANY = AnyText()
 
 
-def bound(text: str, dialect: Dialect) -> Any:
-    """`text` as a statement that goes past SQLAlchemy's own layers takes it."""
+def bound(text: str | bytes, dialect: Dialect) -> Any:
+    """`text`, sealed or not, as a statement that goes past SQLAlchemy's own layers takes it."""
     return _ANY.process_bind_param(text, dialect)
 
 
-def text_of(value: Any) -> str:
-    """The text in a row that such a statement gave."""
-    return _ANY.process_result_value(value, None) or ""
+def text_of(value: Any, dialect: Dialect | None = None) -> str:
+    """The text in a row that such a statement gave; what may be sealed is opened with the dialect's keys."""
+    return _ANY.process_result_value(value, dialect) or ""
 
 
 @lru_cache(maxsize=256)
@@ -154,6 +163,7 @@ adapters = Table(
     Column("file", String, nullable=False),  # its name, without the folder; in PostgreSQL, that of the layout
     Column("row", Key, nullable=False),
     Column("token", LargeBinary, nullable=False),  # stands in the row's header as long as the row is this adapter's
+    Column("seal", LargeBinary),  # what opens the row, where it is sealed
     UniqueConstraint("state", "place"),
     UniqueConstraint("file", "row"),
 )
@@ -194,6 +204,7 @@ vectors = Table(
     Column("edition", Key, nullable=False, server_default="0"),  # grows when a vector is taken out
     Column("members", Text, nullable=False),  # the keys of the records, "," and 11 digits each; 0 where one is gone
     Column("data", LargeBinary, nullable=False),  # (members, width) of two bytes each
+    Column("seal", LargeBinary),  # what opens them, where they are sealed: byte by byte, since the triggers overwrite some
     Index("vectors_of", "user", "space"),
     sqlite_autoincrement=True,
 )

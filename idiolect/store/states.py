@@ -16,10 +16,12 @@ import numpy as np
 
 from idiolect.errors import IdiolectError, StoreError
 from idiolect.extras import need
+from idiolect.store.keys import KeyGone, Keys
 from idiolect.store.layouts import takes
 from idiolect.types import Adapter, Fact, Floats, History, Record, State
 
 FORMAT = "idiolect.state.1"
+SEALED = "sealed"  # in place of a person's tree: the tensor of bytes that their key opens
 TREE = "state"  # the tensor of bytes that holds the JSON; the others are named "0", "1", ...
 DTYPES = {
     "F64": "<f8",
@@ -37,14 +39,15 @@ DTYPES = {
 }
 
 
-def dump(state: State, rows: list[Adapter] | None = None) -> bytes:
+def dump(state: State, rows: list[Adapter] | None = None, keys: Keys | None = None) -> bytes:
     """`state` in the safetensors format. Text may be any text, lone surrogates too; arrays of any shape, in native byte order.
 
-    With `rows`, adapters that can lie in a row of their own go into that list, and `load` wants them back.
+    With `rows`, adapters that can lie in a row of their own go into that list, and `load` wants them back. With `keys`, what is one
+    person's in a state that people taught together is sealed with theirs.
     Raises StoreError for an array type that safetensors does not have (complex, longdouble, objects).
     """
     tensors: dict[str, Floats] = {}
-    tree = json.dumps(to_tree(state, tensors, rows), ensure_ascii=False).encode("utf-8", "surrogatepass")
+    tree = json.dumps(to_tree(state, tensors, rows, keys), ensure_ascii=False).encode("utf-8", "surrogatepass")
     for array in tensors.values():
         if array.dtype.newbyteorder("<").str not in DTYPES.values():
             raise StoreError(f"an array of type {array.dtype} cannot be kept; turn it into float32, or one of {', '.join(DTYPES)}")
@@ -53,26 +56,23 @@ def dump(state: State, rows: list[Adapter] | None = None) -> bytes:
     return packed
 
 
-def load(raw: bytes | memoryview | mmap.mmap, rows: Sequence[Adapter] = ()) -> State:
+def load(raw: bytes | memoryview | mmap.mmap, rows: Sequence[Adapter] = (), keys: Keys | None = None) -> State:
     """The State that `dump` made `raw` of, and the adapters `rows`. Its arrays are read-only views into `raw`: nothing is copied.
+
+    What is sealed of people whose keys were destroyed is left out.
 
     Raises StoreError if `raw` is cut, or is something else.
     """
     with _told(raw):
         tensors = read_tensors(raw)
-        return from_tree(json.loads(_text(tensors[TREE])), tensors, rows)
-
-
-def load_file(path: Path, rows: Sequence[Adapter] = ()) -> State:
-    """The State in the file `path`, memory-mapped: processes share its pages, and arrays are read when they are touched.
-
-    Raises FileNotFoundError, and StoreError as `load` does.
-    """
-    return load(map_file(path), rows)
+        return from_tree(json.loads(_text(tensors[TREE])), tensors, rows, keys)
 
 
 def map_file(path: Path) -> mmap.mmap:
-    """The bytes of a file, mapped and not read. Raises FileNotFoundError, and StoreError if it is empty."""
+    """The bytes of a file, mapped and not read: processes share its pages, and arrays are read when they are touched.
+
+    Raises FileNotFoundError, and StoreError if it is empty.
+    """
     with path.open("rb") as opened:
         try:
             return mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
@@ -85,12 +85,21 @@ def texts(raw: bytes | memoryview | mmap.mmap) -> Iterator[str]:
     yield from _texts(_trees(raw)[:1])
 
 
-def own_texts(raw: bytes | memoryview | mmap.mmap) -> dict[str, list[str]]:
-    """In a state that people taught together: the texts of what is one person's own, by their id. Raises StoreError as `texts`."""
+def own_texts(raw: bytes | memoryview | mmap.mmap, keys: Keys | None = None) -> dict[str, list[str]]:
+    """In a state that people taught together: the texts of what is one person's own, by their id; none where their key is gone.
+
+    Raises StoreError as `texts`.
+    """
     found: dict[str, list[str]] = {}
+    with _told(raw):
+        tensors = read_tensors(raw)
     for tree in _trees(raw):
         for user_id, own in tree.get("people", {}).items():
-            found.setdefault(user_id, []).extend(_texts([own]))
+            mine = found.setdefault(user_id, [])
+            if SEALED not in own:
+                mine.extend(_texts([own]))
+            elif (opened := _opened(own, tensors, keys)) is not None:
+                mine.extend(texts(opened))
     return found
 
 
@@ -105,7 +114,7 @@ def _trees(raw: bytes | memoryview | mmap.mmap) -> list[dict[str, Any]]:
 
 def _texts(pending: list[dict[str, Any]]) -> Iterator[str]:
     for tree in pending:
-        pending.extend([*tree["parts"], *tree.get("people", {}).values()])
+        pending.extend([*tree["parts"], *(own for own in tree.get("people", {}).values() if SEALED not in own)])
         yield tree["text"]
         yield from (fact["text"] for fact in tree.get("facts", ()))
         for record in tree["records"]:
@@ -130,7 +139,7 @@ def read_tensors(raw: bytes | memoryview | mmap.mmap) -> dict[str, Floats]:
     }
 
 
-def to_tree(state: State, tensors: dict[str, Floats], rows: list[Adapter] | None = None) -> dict[str, Any]:
+def to_tree(state: State, tensors: dict[str, Floats], rows: list[Adapter] | None = None, keys: Keys | None = None) -> dict[str, Any]:
     """`state` as JSON takes it; each array goes into `tensors`, or an adapter whole into `rows`, and leaves its name behind."""
 
     def keep(array: Floats) -> str:
@@ -146,6 +155,12 @@ def to_tree(state: State, tensors: dict[str, Floats], rows: list[Adapter] | None
         tree = {"name": adapter.name, "scale": _number(adapter.scale), "modules": modules}
         return tree if adapter.activation == "none" else {**tree, "activation": adapter.activation}
 
+    def keep_own(user_id: str, own: State) -> dict[str, Any]:
+        if keys is None:
+            return to_tree(own, tensors, rows)
+        sealed = keys.of(user_id, make=True).seal(dump(own, keys=keys))
+        return {SEALED: keep(np.frombuffer(sealed, np.uint8))}
+
     return {
         "text": state.text,
         "records": [record_to_tree(record) for record in state.records],
@@ -153,12 +168,12 @@ def to_tree(state: State, tensors: dict[str, Floats], rows: list[Adapter] | None
         "arrays": {name: keep(array) for name, array in state.arrays.items()},
         "adapter": None if state.adapter is None else keep_adapter(state.adapter),
         "facts": [fact_to_tree(fact) for fact in state.facts],
-        "parts": [to_tree(part, tensors, rows) for part in state.parts],
-        "people": {user_id: to_tree(own, tensors, rows) for user_id, own in state.people.items()},
+        "parts": [to_tree(part, tensors, rows, keys) for part in state.parts],
+        "people": {user_id: keep_own(user_id, own) for user_id, own in state.people.items()},
     }
 
 
-def from_tree(tree: dict[str, Any], tensors: Mapping[str, Floats], rows: Sequence[Adapter] = ()) -> State:
+def from_tree(tree: dict[str, Any], tensors: Mapping[str, Floats], rows: Sequence[Adapter] = (), keys: Keys | None = None) -> State:
     """The State that `to_tree` took apart. Raises LookupError or TypeError where something is missing."""
     return State(
         text=tree["text"],
@@ -167,9 +182,26 @@ def from_tree(tree: dict[str, Any], tensors: Mapping[str, Floats], rows: Sequenc
         arrays={name: tensors[key] for name, key in tree["arrays"].items()},
         adapter=_adapter(tree["adapter"], tensors, rows),
         facts=tuple(fact_from_tree(fact) for fact in tree.get("facts", ())),
-        parts=tuple(from_tree(part, tensors, rows) for part in tree["parts"]),
-        people={user_id: from_tree(own, tensors, rows) for user_id, own in tree.get("people", {}).items()},
+        parts=tuple(from_tree(part, tensors, rows, keys) for part in tree["parts"]),
+        people=dict(_people(tree.get("people", {}), tensors, rows, keys)),
     )
+
+
+def _people(
+    trees: Mapping[str, dict[str, Any]], tensors: Mapping[str, Floats], rows: Sequence[Adapter], keys: Keys | None
+) -> Iterator[tuple[str, State]]:
+    for user_id, own in trees.items():
+        if SEALED not in own:
+            yield user_id, from_tree(own, tensors, rows)
+        elif (opened := _opened(own, tensors, keys)) is not None:
+            yield user_id, load(opened, keys=keys)
+
+
+def _opened(own: Mapping[str, Any], tensors: Mapping[str, Floats], keys: Keys | None) -> bytes | None:
+    """What is sealed of one person; None where their key is gone."""
+    with contextlib.suppress(KeyGone):
+        return keys.open(tensors[own[SEALED]].tobytes()) if keys else None
+    return None
 
 
 def _adapter(kept: dict[str, Any] | None, tensors: Mapping[str, Floats], rows: Sequence[Adapter]) -> Adapter | None:

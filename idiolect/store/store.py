@@ -12,10 +12,11 @@ from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, delete, i
 from sqlalchemy.exc import SQLAlchemyError
 
 from idiolect.errors import StoreError
-from idiolect.store import erasure, lookup, people, portable, rows, schema, states
+from idiolect.store import erasure, lookup, people, portable, rows, schema, sealing, states
 from idiolect.store.adapters import Packed, Ref, release, settle
 from idiolect.store.database import READING, WRITING
 from idiolect.store.erasure import Forgotten, Receipt
+from idiolect.store.keys import Keys
 from idiolect.store.lookup import CHANGES, Adapters
 from idiolect.store.people import Page
 from idiolect.store.place import open_place
@@ -25,6 +26,7 @@ from idiolect.store.usage import Usage
 from idiolect.store.vectors import Vectors
 from idiolect.types import Adapter, History, Record, State, User
 
+COPIES = "backups of the keys"
 CACHED = 256 << 20  # bytes of adapters that were read and stay in memory
 Version = tuple[float, int]
 VERSION = "SELECT created, version FROM users WHERE id = ?"
@@ -48,13 +50,17 @@ class Store:
     several machines may share it. Adapters are kept in the `precision` of the store that saved them: "fp32" to the bit, "fp16"
     a half and "int8" a quarter of the bytes. The last `cached` bytes of those that were read stay in memory.
     Ids and texts may be any Python text: 300 characters, "../", NUL, emoji, lone surrogates; none becomes part of a path.
+    With `keys` all that people said, and what was learnt of it, is sealed, each with a key of their own that `erase` destroys: what it
+    was is then lost in every copy of the store. Ids, times, kinds, counts and the names of methods and models stay as they are.
     (In PostgreSQL a user's id has 2,600 bytes at most, and a state or an adapter 1 GB.) What a call wrote is on the disk when it
     returns. Threads and processes may share a store (open it after a fork, not before); who writes what another one is writing
     waits, 30 seconds at most. Every failure is a StoreError, and what was there before is whole. A context manager.
     """
 
-    def __init__(self, place: Path | str, precision: str = "fp32", cached: int = CACHED) -> None:
-        self._database, self._files, self._adapters = open_place(place, precision, cached)
+    def __init__(self, place: Path | str, precision: str = "fp32", cached: int = CACHED, keys: Keys | None = None) -> None:
+        self._database, self._files, self._adapters = open_place(place, precision, cached, keys)
+        self._keys = keys
+        sealing.agree(self._database, keys)
         self.place = self._database.place  # as it is told: without a password
         self.vectors = Vectors(self._database)
         self.usage = Usage(self._database)
@@ -157,7 +163,7 @@ class Store:
 
     def save_shared(self, method: str, config: Mapping[str, Any], state: State, history: str = "") -> None:
         """Keep what users taught a method together (`Method.shared`), in place of the same method and configuration's."""
-        raw, row = states.dump(state), rows.state_row(method, config, history)
+        raw, row = states.dump(state, keys=self._keys), rows.state_row(method, config, history)
 
         def work(db: Connection) -> Gone:
             schema.lock(db, schema.shared)
@@ -225,7 +231,10 @@ class Store:
             gone = erasure.forget(db, self._files, user_id, ids)
             if instead:
                 rows.add(db, user_id, instead)
-            return gone, [self._put_again(db, row, state) for row, state in erasure.parts_of(db, self._files, user_id)]
+            shared = [self._put_again(db, row, state) for row, state in erasure.parts_of(db, self._files, user_id)]
+            if self._keys is not None and ids is None:
+                self._keys.destroy(user_id)  # while nobody else writes of them: who comes again gets a new one
+            return gone, shared
 
         gone, shared = self._database.write(work)
         self._files.destroy([*gone.files, *(name for one in shared for name in one.files)])
@@ -236,11 +245,12 @@ class Store:
         size, found = self._database.read(lambda db: erasure.search(db, self._database, self._files, self._adapters, gone.traces))
         taught = tuple(dict.fromkeys(sorted(one.method for one in self.taught())))
         counts = (gone.records, gone.states, len(gone.files), len(gone.rows))
-        return Receipt(user_id, *counts, size, gone.traces.unsearched, found, taught, self._database.beyond())
+        beyond = self._database.beyond() if self._keys is None or ids is not None else (COPIES,)  # nothing else can be read
+        return Receipt(user_id, *counts, size, gone.traces.unsearched, found, taught, beyond)
 
     def _put_again(self, db: Connection, row: Any, state: State) -> Gone:
         about = {name: row._mapping[name] for name in ("method", "config", "history", "created")}
-        return self._put(db, schema.shared, about, states.dump(state))
+        return self._put(db, schema.shared, about, states.dump(state, keys=self._keys))
 
     def export(self, user_id: str) -> dict[str, Any]:
         """Everything kept of a user as JSON takes it (`json.dumps` it): see `portable.pack`. Raises StoreError for an unknown one."""
@@ -315,12 +325,14 @@ class Store:
         like = and_(*(table.c[name] == row[name] for name in ("user", "method", "config") if name in table.c))
         replaced = list(db.scalars(select(table.c.file).where(like, table.c.file.is_not(None))))
         freed = release(db, select(table.c.key).where(like)) if table is schema.states else []
+        key = sealing.key_of(db, row.get("user"))
+        raw = key.seal(raw) if key else raw
         name = self._files.write(raw) if len(raw) >= self._files.take_from else None
         size = len(raw) + sum(len(one.body) for one in packed)
         try:
             db.execute(delete(table).where(like))
             made = db.execute(insert(table).values(**row, bytes=size, blob=None if name else raw, file=name)).inserted_primary_key
-            self._adapters.put(db, made[0] if made else 0, packed)
+            self._adapters.put(db, made[0] if made else 0, packed, key)
         except (SQLAlchemyError, StoreError):
             self._files.drop([name] if name else [])
             raise
@@ -345,7 +357,7 @@ class Store:
         raise StoreError(f"the file of a state is gone from {self._files.folder}; enroll the user again")
 
     def _state(self, row: Any, adapters: Sequence[Adapter] = ()) -> State:
-        return states.load(row.blob, adapters) if row.file is None else states.load_file(self._files.path(row.file), adapters)
+        return states.load(self._files.raw(row), adapters, self._keys)
 
     def _compact(self, user_id: str) -> None:
         try:

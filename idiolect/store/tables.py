@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Column, String
 
-from idiolect.store import accounts, audit, lessons, repeats, replies, schema, wishes
+from idiolect.store import accounts, audit, lessons, repeats, replies, schema, sealing, wishes
 
-MODULES = (schema, replies, lessons, accounts, audit, repeats, wishes)  # each keeps something in tables of its own
+MODULES = (schema, replies, lessons, accounts, audit, repeats, wishes, sealing)  # each keeps something in tables of its own
 EVERY = tuple(schema.metadata.sorted_tables)
 
 

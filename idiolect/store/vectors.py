@@ -7,13 +7,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from sqlalchemy import Connection, func, select
+from sqlalchemy.engine import Dialect
 
 from idiolect.errors import StoreError
-from idiolect.store import chunks, rows, schema, spaces
-from idiolect.store.chunks import Chunk, Keys
+from idiolect.store import chunks, rows, schema, sealing, spaces
+from idiolect.store.chunks import Chunk, Members
 from idiolect.store.database import Database, Fetch
+from idiolect.store.keys import Keys
 from idiolect.store.recent import Recent
 from idiolect.store.schema import text_of
+from idiolect.store.sealing import Bodies
 from idiolect.store.spaces import Kept, Space
 from idiolect.types import Floats, Record
 
@@ -21,7 +24,7 @@ CACHED = 256 << 20  # bytes of vectors that were read and stay in memory
 WHOSE = """SELECT s.role, u.key, EXISTS (SELECT 1 FROM stale t WHERE t.space = q.space AND t."user" = u.key), v.key, v.edition
 FROM (SELECT ? AS space, ? AS id) q LEFT JOIN spaces s ON s.key = q.space LEFT JOIN users u ON u.id = q.id
 LEFT JOIN vectors v ON v."user" = u.key AND v.space = q.space ORDER BY v.key"""
-CHUNKS = "SELECT key, members, data FROM vectors WHERE key IN "
+CHUNKS = "SELECT key, members, data, seal FROM vectors WHERE key IN "
 RECORDS = 'SELECT key, prompt, answer, time, id, kind, other FROM records WHERE "user" = ? AND key IN '
 KEYS_OF = 'SELECT key FROM records WHERE "user" = ?'
 WAITING = 'SELECT "user" FROM stale WHERE space = ? ORDER BY "user" LIMIT ?'
@@ -36,11 +39,12 @@ class Waiting(NamedTuple):
 
     user: int
     rows: dict[int, Any]
+    dialect: Dialect | None = None  # which opens what is sealed
 
     @property
     def records(self) -> list[Record]:
         """The records in these rows."""
-        return [_record(row) for row in self.rows.values()]
+        return [_record(row, self.dialect) for row in self.rows.values()]
 
 
 class Found(NamedTuple):
@@ -98,7 +102,8 @@ class Vectors:
 
     def missing(self, into: Kept, most: int) -> list[Waiting]:
         """People with records without a vector in a space, and those records, up to `most` of them; [] when all is done."""
-        return self._database.snapshot(lambda fetch: _missing(fetch, into.key, most))
+        dialect = self._database.engine.dialect
+        return [one._replace(dialect=dialect) for one in self._database.snapshot(lambda fetch: _missing(fetch, into.key, most))]
 
     def put(self, into: Kept, made: Iterable[tuple[Waiting, Floats]]) -> int:
         """Keep vectors, (records, width), of what was `missing`: how many. On the disk when this returns, all of them or none.
@@ -112,7 +117,8 @@ class Vectors:
                 raise self._left(into)
             rows.hold(db, keys=[waiting.user for waiting, _ in ready])
             fetch = self._database.fetching(db)
-            return sum(_put(fetch, into.key, waiting, vectors) for waiting, vectors in ready)
+            own = (Bodies(self._keys, sealing.key_of(db, waiting.user)) for waiting, _ in ready)
+            return sum(_put(fetch, into.key, waiting, vectors, one) for (waiting, vectors), one in zip(ready, own, strict=True))
 
         return self._database.write(work)
 
@@ -137,8 +143,9 @@ class Vectors:
         if stale:
             there = {int(key) for one in held for key in one.keys}
             pending = sorted({row[0] for row in fetch(KEYS_OF, (user,))} - there)
-        left = [_record(row) for row in _rows(fetch, user, pending).values()]
-        return Found([_record(found[key]) for key, _ in near], [score for _, score in near], left)
+        dialect = self._database.engine.dialect
+        left = [_record(row, dialect) for row in _rows(fetch, user, pending).values()]
+        return Found([_record(found[key], dialect) for key, _ in near], [score for _, score in near], left)
 
     def _held(self, fetch: Fetch, user_id: str, stamps: list[Stamp]) -> list[Chunk]:
         """A person's chunks, those that are new read."""
@@ -146,10 +153,15 @@ class Vectors:
         lacking = {stamp[0]: stamp for stamp in stamps if stamp not in before}
         if not lacking and len(before) == len(stamps):
             return list(before.values())
-        read = {lacking[row[0]]: chunks.read(row[1], row[2]) for row in _in_slices(fetch, CHUNKS, (), list(lacking))}
+        found, bodies = _in_slices(fetch, CHUNKS, (), list(lacking)), Bodies(self._keys)
+        read = {lacking[row[0]]: chunks.read(row[1], bodies.open(row[2], row[3])) for row in found}
         held = {stamp: before.get(stamp) or read[stamp] for stamp in stamps}
         self.recent.put(user_id, held, sum(one.vectors.nbytes + one.keys.nbytes for one in held.values()))
         return list(held.values())
+
+    @property
+    def _keys(self) -> Keys | None:
+        return schema.keys_of(self._database.engine.dialect)
 
     def _of(self, role: str) -> Kept | None:
         return self._database.read(lambda db: spaces.of(db, role))
@@ -173,7 +185,7 @@ def _nearest(held: Sequence[Chunk], query: Floats, k: int) -> list[tuple[int, fl
     if not held or k < 1:
         return []
     scores = np.concatenate([one.vectors @ query for one in held])
-    keys: Keys = np.concatenate([one.keys for one in held])
+    keys: Members = np.concatenate([one.keys for one in held])
     if len(scores) > k:
         best = np.flatnonzero(scores >= np.partition(scores, -k)[-k])
         scores, keys = scores[best], keys[best]
@@ -204,12 +216,12 @@ def _rows(fetch: Fetch, user: int, keys: Sequence[int]) -> dict[int, Any]:
     return {row[0]: row for row in _in_slices(fetch, RECORDS, (user,), keys)}
 
 
-def _record(row: Any) -> Record:
+def _record(row: Any, dialect: Dialect | None) -> Record:
     _, prompt, answer, time, name, kind, other = row
-    return Record(text_of(prompt), text_of(answer), time, text_of(name), kind, text_of(other))
+    return Record(text_of(prompt, dialect), text_of(answer, dialect), time, text_of(name), kind, text_of(other, dialect))
 
 
-def _put(fetch: Fetch, space: int, waiting: Waiting, vectors: Floats) -> int:
+def _put(fetch: Fetch, space: int, waiting: Waiting, vectors: Floats, bodies: Bodies) -> int:
     """Keep the vectors of those records that are as they were, and have none; how many. While writing."""
     user, still = waiting.user, _rows(fetch, waiting.user, list(waiting.rows))
     chunked = chunks.known(fetch, space, user)
@@ -218,7 +230,7 @@ def _put(fetch: Fetch, space: int, waiting: Waiting, vectors: Floats) -> int:
     new = list(waiting.rows)
     new = [new[at] for at in places]
     if new:
-        chunks.append(fetch, space, user, new, vectors[places], map(len, chunked))
+        chunks.append(fetch, space, user, new, vectors[places], map(len, chunked), bodies)
     if not {row[0] for row in fetch(KEYS_OF, (user,))} - there - set(new):
         fetch(DONE, (space, user))
     return len(new)

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from sqlalchemy import Column, Connection, ForeignKey, Index, String, Table, bindparam, delete, insert, select
 
-from idiolect.store import rows, schema
+from idiolect.store import rows, schema, sealing
 from idiolect.store.schema import AnyText, Key, Sessions
 from idiolect.types import KINDS, Fact, digest
 
@@ -228,15 +228,20 @@ def _put(db: Connection, user: int, said: Sequence[Change]) -> None:
     c = wishes.c
     there = db.execute(select(c.key, c.about, c.name).where(c.user == user, c.about.in_({about for about, _ in latest})))
     old = [{"old": row.key} for row in there if (row.about, row.name) in latest]
-    new = [_row(user, about, name, value) for (about, name), value in latest.items() if value is not None]
+    kept = sealing.texts(db, user)
+    new = [_row(user, about, kept(name), kept(_json(value))) for (about, name), value in latest.items() if value is not None]
     if old:
         db.execute(delete(wishes).where(c.key == bindparam("old")), old)
     if new:
         db.execute(insert(wishes), new)
 
 
-def _row(user: int, about: str, name: str, value: Any) -> dict[str, Any]:
-    return {"user": user, "about": about, "name": name, "value": json.dumps(value, ensure_ascii=False)}
+def _row(user: int, about: str, name: Any, value: Any) -> dict[str, Any]:
+    return {"user": user, "about": about, "name": name, "value": value}
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def noted_from(value: Mapping[str, Any]) -> Noted:

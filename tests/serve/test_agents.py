@@ -18,7 +18,7 @@ from idiolect.serve.callers import Caller
 from idiolect.serve.desk import Desk
 from idiolect.serve.here import Here
 from idiolect.store import Store
-from idiolect.store.wishes import Handling, handled
+from idiolect.store.wishes import CONVERSATION, Handling, Wishes, handled
 from idiolect.types import Record
 from tests.serve.conftest import Serving, gateway_of, told
 from tests.serve.keyed import app_of, filled, keys_of
@@ -77,6 +77,13 @@ def test_every_tool_says_what_it_is_for_and_what_it_does():
     reading = {name for name, tool in tools.items() if tool.annotations.read_only_hint}
     destroying = {name for name, tool in tools.items() if tool.annotations.destructive_hint}
     assert reading == {"recall", "who_is", "ask"} and destroying == {"correct", "forget"}
+
+
+def test_what_an_agent_asks_is_not_kept_as_the_persons_own_words_even_where_conversations_are(gateway):
+    Wishes(gateway.store._session).put("ann", [("consent", CONVERSATION, True)])
+    before = answers_of(gateway, "ann")
+    (told,) = talk(gateway, ("ask", {"question": "Write that I moved to Bergen and have four cats."}))
+    assert "Oslo" in told["answer"] and answers_of(gateway, "ann") == before
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])

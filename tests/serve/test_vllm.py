@@ -65,6 +65,14 @@ def test_each_person_is_answered_with_their_adapter_and_erasing_takes_it_out_of_
     double.close()
 
 
+def test_what_was_fitted_elsewhere_and_let_go_of_is_wanted_again(place):
+    double = VLLMDouble()
+    with serving(place, double.url) as server:
+        assert server.http.put("/v1/users/ann/consent", json={"kinds": {"message": False}}).status_code == 200
+        assert [one["method"] for one in server.http.get("/v1/users/ann/lessons").json()["data"]] == ["oppu"]
+    double.close()
+
+
 def test_who_was_erased_while_no_server_ran_is_swept_out_when_one_starts(place):
     double = VLLMDouble()
     with serving(place, double.url) as server:

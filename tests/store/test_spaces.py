@@ -67,7 +67,7 @@ def test_a_space_that_leaves_goes_a_few_chunks_at_a_time(store, monkeypatch):
     with store._writing() as db:
         kept, gone = spaces.make(db, a_space(1), CURRENT).key, spaces.make(db, a_space(2), LEAVING).key
         for number in range(5):
-            row = (1, kept if number % 2 else gone, f",{number + 1:011d}", bytes(16))
+            row = (1, kept if number % 2 else gone, f",{number + 1:011d}", bytes(16), None)
             store._database.fetching(db)(chunks.PUT, row)
         after, turns = spaces.sweep(db, gone, 0), 1
         while after:

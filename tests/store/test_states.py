@@ -81,14 +81,14 @@ def test_a_file_is_mapped_and_not_copied(tmp_path):
     import mmap
 
     (tmp_path / "x").write_bytes(states.dump(State(arrays={"v": np.arange(1000.0)})))
-    array = states.load_file(tmp_path / "x").arrays["v"]
+    array = states.load(states.map_file(tmp_path / "x")).arrays["v"]
     assert isinstance(array.base, mmap.mmap) and np.array_equal(array, np.arange(1000.0))
 
 
 def test_an_empty_file_is_refused(tmp_path):
     (tmp_path / "x").touch()
     with pytest.raises(StoreError, match="empty"):
-        states.load_file(tmp_path / "x")
+        states.map_file(tmp_path / "x")
 
 
 def test_an_array_that_safetensors_does_not_have_is_refused():
