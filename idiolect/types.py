@@ -5,25 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
+from idiolect.bending import Adapter, ByContent, Floats, Gate, Ints, Memory, Prefix, Steering
 from idiolect.errors import RequestError
 from idiolect.records import KINDS, WRITTEN, Fact, History, Kind, Record, User, digest
 
-Floats = NDArray[np.floating[Any]]
-Ints = NDArray[np.integer[Any]]
-
-__all__ = [  # records.py has what is kept of a person; whoever needs both imports from here
+__all__ = [  # records.py has what is kept of a person, bending.py what bends a model; whoever needs them imports from here
     "KINDS",
     "WRITTEN",
     "Adapter",
     "ByContent",
     "Fact",
     "Floats",
+    "Gate",
     "Guide",
     "History",
     "Ints",
@@ -52,143 +47,36 @@ class Message:
     content: str
 
 
-class ByContent:
-    """Equality and hash by a digest of the content, for values that hold arrays."""
-
-    __slots__ = ()
-    digest: str
-
-    def __eq__(self, other: object) -> bool:
-        return self.digest == other.digest if type(other) is type(self) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(self.digest)
-
-
-@dataclass(frozen=True, eq=False)
-class Adapter(ByContent):
-    """A LoRA: to the output of each named linear module, `scale * B @ A @ input` is added.
-
-    `modules` maps a module's path inside the model ("model.layers.0.self_attn.q_proj") to (A, B),
-    A of shape (rank, inputs), B of shape (outputs, rank), float32. Ranks may differ by module. Nobody writes into them.
-
-    With `activation` "relu" it is a bottleneck behind each module in place of a LoRA beside it: `scale * B @ relu(A @ (y, 1))` is added
-    to the module's output y, that of LoRAs included. A is (rank, outputs + 1): its last column is the bias on the way down, and a row of
-    zeros that ends in 1 has the bias on the way up in its column of B.
-    """
-
-    modules: Mapping[str, tuple[Floats, Floats]]
-    scale: float = 1.0
-    name: str = ""
-    activation: Literal["none", "relu"] = "none"
-
-    def __post_init__(self) -> None:
-        if self.activation not in ("none", "relu"):
-            raise RequestError(f"adapter {self.name!r}: there is no activation {self.activation!r}; take 'none' or 'relu'")
-        behind = self.activation != "none"
-        for path, (a, b) in self.modules.items():
-            if a.ndim != 2 or b.ndim != 2 or a.shape[0] != b.shape[1] or (behind and a.shape[1] != b.shape[0] + 1):
-                need = "(r, out + 1), (out, r)" if behind else "(r, in), (out, r)"
-                raise RequestError(f"adapter {self.name!r}: {path} has A {a.shape} and B {b.shape}; need {need}")
-
-    @classmethod
-    def checked(cls, modules: Mapping[str, tuple[Floats, Floats]], scale: float, name: str, digest: str) -> Adapter:
-        """A LoRA whose shapes were checked and whose digest was made before: none of its bytes is read."""
-        made = object.__new__(cls)
-        made.__dict__.update(modules=modules, scale=scale, name=name, activation="none", digest=digest)
-        return made
-
-    @cached_property
-    def digest(self) -> str:  # type: ignore[override]
-        """Names the scale and the content of all factors, bit for bit; made when it is first asked for: nothing is read before."""
-        kind = () if self.activation == "none" else (self.activation,)  # a LoRA's digest is kept beside it in stores
-        parts = ([path.encode("utf-8", "surrogatepass"), *map(_raw, self.modules[path])] for path in sorted(self.modules))
-        return digest(*kind, repr(float(self.scale)), *(part for three in parts for part in three))
-
-
-@dataclass(frozen=True, eq=False)
-class Prefix(ByContent):
-    """A soft prompt: `vectors` (length, width) stand before the embeddings of the first token."""
-
-    vectors: Floats
-    name: str = ""
-    digest: str = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        if self.vectors.ndim != 2:
-            raise RequestError(f"a prefix is (length, width), not {self.vectors.shape}")
-        object.__setattr__(self, "digest", digest(_raw(self.vectors)))
-
-    def before(self, other: Prefix) -> Prefix:
-        """This prefix, and `other` behind it, as one."""
-        if self.vectors.shape[1] != other.vectors.shape[1]:
-            raise RequestError(f"prefixes {self.vectors.shape} and {other.vectors.shape} cannot join: they were made for two models")
-        return Prefix(np.concatenate([self.vectors, other.vectors]), "+".join(filter(None, (self.name, other.name))))
-
-
-@dataclass(frozen=True, eq=False)
-class Steering(ByContent):
-    """A vector (width,) added to the residual stream after block `layer`, at all tokens or only at generated ones."""
-
-    layer: int
-    vector: Floats
-    scope: Literal["all", "decode"] = "decode"
-    name: str = ""
-    digest: str = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        if self.vector.ndim != 1:
-            raise RequestError(f"a steering vector is (width,), not {self.vector.shape}")
-        object.__setattr__(self, "digest", digest(str(self.layer), self.scope, _raw(self.vector)))
-
-
-@dataclass(frozen=True, eq=False)
-class Memory(ByContent):
-    """What a person wrote, token by token, asked at every step for the next token; its answer is mixed with the model's.
-
-    Entry i: token `values[i]` followed where the state put to the model's head was `keys[i]` (entries, width) and the
-    answer's last tokens were `contexts[i]` (entries, order), with -1 before its first. The next token's probability is
-    (1 - near - same) of the model's, `near` of softmax(-|state - key|^2 / temperature) over the entries, and `same` of
-    an equal vote of those whose context agrees longest, from its end; where none agrees, the model keeps that share.
-    """
-
-    keys: Floats
-    contexts: Ints
-    values: Ints
-    near: float = 0.0
-    same: float = 0.0
-    temperature: float = 1.0
-    name: str = ""
-    digest: str = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        shapes = self.keys.shape, self.contexts.shape, self.values.shape
-        if [len(shape) for shape in shapes] != [2, 2, 1] or len({shape[0] for shape in shapes}) > 1 or not len(self.values):
-            raise RequestError(f"a memory is keys (entries, width), contexts (entries, order), values (entries,), not {shapes}")
-        if not (self.near >= 0 and self.same >= 0 and self.near + self.same <= 1 and self.temperature > 0):  # so that NaN is refused
-            shares = f"near {self.near}, same {self.same}, temperature {self.temperature}"
-            raise RequestError(f"a memory's shares are 0 or more and 1 together at most, its temperature above 0, not {shares}")
-        numbers = f"{float(self.near)!r} {float(self.same)!r} {float(self.temperature)!r}"
-        object.__setattr__(self, "digest", digest(numbers, *(_raw(array) for array in (self.keys, self.contexts, self.values))))
-
-
 @dataclass(frozen=True, slots=True)
 class Guide:
-    """Companion requests decoded in step with the request, and how the log-probabilities join.
+    """Companion requests decoded in step with the request, and how the voices' log-probabilities join. Voice 0 is the request itself.
 
-    `weights` has the request's own weight first, then one for each companion.
-    Rules: "geometric" adds weight times log-probability; "arithmetic" averages the probabilities.
+    Rules, with weights w and probabilities p of the next token: "geometric" (sum of w log p), "arithmetic" (sum of w p), "harmonic"
+    (1 / sum of w / p), "ratios" (sum of w p / q, where q is of the voice that `against` names for each voice). Candidates are the `top`
+    likeliest tokens of voice `judge` (0: all) whose probability is at least `plausible` of its greatest; all others are impossible.
     """
 
     companions: tuple[Request, ...]
-    weights: tuple[float, ...]
-    rule: Literal["geometric", "arithmetic"] = "geometric"
+    weights: tuple[float, ...]  # of the request, then of each companion
+    rule: Literal["geometric", "arithmetic", "harmonic", "ratios"] = "geometric"
+    against: tuple[int, ...] = ()
+    judge: int | None = 0  # None: the mean of all voices, weighted
+    top: int = 0
+    plausible: float = 0.0
+    gate: Gate | None = None
+    models: tuple[str, ...] = ()  # of each companion, by the name under which the request's model holds it beside itself; "": the same
 
     def __post_init__(self) -> None:
         if len(self.weights) != len(self.companions) + 1:
             raise RequestError(f"a guide of {len(self.companions)} companions needs one weight more, not {len(self.weights)}")
         if any(companion.guide for companion in self.companions):
             raise RequestError("a companion cannot have a guide of its own: put all companions into one guide")
+
+    @property
+    def limits(self) -> str:
+        """What else decides beside the weights, in words; "" for nothing."""
+        told = {f" top {self.top}": self.top, f" plausible {self.plausible:g}": self.plausible, " gate": self.gate}
+        return "".join(words for words, there in told.items() if there)
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,10 +177,11 @@ class Request:
         made = [*self.because, *(f"weight:{name} {value:g}" for name, value in self.weights)]
         made += [f"adapter:{adapter.name or adapter.digest} x{share:g}" for adapter, share in self.adapters]
         made += [f"prefix:{self.prefix.name or self.prefix.digest}"] if self.prefix else []
-        made += [f"steering:{s.name or s.digest} layer {s.layer}" for s in self.steering]
+        made += [f"steering:{s.name or s.digest} layer {s.layer}{'' if s.site == 'residual' else f' {s.site}'}" for s in self.steering]
         made += [f"memory:{self.memory.name or self.memory.digest} x{self.memory.near + self.memory.same:g}"] if self.memory else []
         if self.guide:
-            made.append(f"guide:{self.guide.rule} {'/'.join(f'{weight:g}' for weight in self.guide.weights)}")
+            made.append(f"guide:{self.guide.rule} {'/'.join(f'{weight:g}' for weight in self.guide.weights)}{self.guide.limits}")
+            made += [f"model:{name}" for name in self.guide.models if name]
             made += [f"companion:{source}" for companion in self.guide.companions for source in companion.sources]
         return tuple(made)
 
@@ -356,7 +245,3 @@ class State:
     def __post_init__(self) -> None:
         if not isinstance(self.records, History):
             object.__setattr__(self, "records", History(self.records))
-
-
-def _raw(array: Floats | Ints) -> bytes:
-    return f"{array.dtype}{array.shape}".encode() + np.ascontiguousarray(array).tobytes()

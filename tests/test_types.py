@@ -10,6 +10,7 @@ import pytest
 from idiolect.errors import RequestError
 from idiolect.types import (
     Adapter,
+    Gate,
     Guide,
     History,
     Message,
@@ -241,6 +242,20 @@ def test_needs_are_what_bends_and_what_bends_the_companions():
     assert ask("q").bent(adapters={adapter(): 1.0}).needs == {"adapters"}
     bent = ask("q").bent(prefix=prefix(), guide=Guide((ask("q").bent(steering=[steering()]),), (1.0, 1.0)))
     assert bent.needs == {"prefix", "guide", "steering"}
+
+
+def test_sources_name_what_else_decides_beside_weights():
+    gate = Gate(np.zeros((2, 3), np.float32))
+    asked = (
+        ask("q")
+        .weighing({"brief": 0.3})
+        .bent(
+            steering=[Steering(1, np.ones(2, np.float32), name="v", site="heads")],
+            guide=Guide((ask("other"),), (1.0, 0.5), "arithmetic", top=5, plausible=0.1, gate=gate, models=("small",)),
+        )
+    )
+    told = ("weight:brief 0.3", "steering:v layer 1 heads", "guide:arithmetic 1/0.5 top 5 plausible 0.1 gate", "model:small")
+    assert asked.sources == told
 
 
 def test_sources_name_everything_that_bends():

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from idiolect.errors import ModelError
-from idiolect.models.places import blocks
+from idiolect.models.places import at_site, blocks
 
 Lora = Mapping[str, tuple[Tensor, Tensor]]  # module path -> A (jobs, rank, inputs), B (jobs, rank, outputs) with scale and share in it
+Inner = tuple[str, int, str]  # "heads" or "gate": what is added there; "cap": 1 where the gate is capped; of a layer; "all" or "decode"
 Bottleneck = Lora  # the same behind a module: A (jobs, rank, outputs + 1), whose last column is beside a constant 1
 
 
@@ -31,6 +32,7 @@ class Bends:
     decoding: Mapping[int, Tensor] = field(default_factory=dict)  # steering at positions that hold generated or scored tokens
     prefixes: Sequence[Tensor | None] = ()
     bottleneck: Bottleneck = field(default_factory=dict)  # its jobs are those of `lora`
+    inner: Mapping[Inner, Tensor] = field(default_factory=dict)  # steering inside blocks, each (rows, size of the site)
 
     def rows(self, keep: Tensor) -> Bends:
         """The bends of these rows only, with a copy of its job for each: what follows gathers nothing."""
@@ -42,6 +44,7 @@ class Bends:
             jobs=None,
             everywhere={layer: vectors[keep] for layer, vectors in self.everywhere.items()},
             decoding={layer: vectors[keep] for layer, vectors in self.decoding.items()},
+            inner={at: vectors[keep] for at, vectors in self.inner.items()},
             prefixes=[self.prefixes[row] for row in keep.tolist()] if self.prefixes else (),
         )
 
@@ -82,6 +85,11 @@ def bent(model: nn.Module, bends: Bends, scope: Tensor | None = None) -> Iterato
             module = _at(model, path)
             own.append((module, module.__dict__.get("forward")))
             module.__dict__["forward"] = _with_bottleneck(path, module.forward, a, b, bends.jobs)
+        for (what, layer, scopes), vectors in sorted(bends.inner.items(), key=lambda one: one[0][0] == "cap"):  # capped last
+            if scopes == "all" or scope is not None:
+                module = at_site(model, "heads" if what == "heads" else "gate", layer)
+                own.append((module, module.__dict__.get("forward")))
+                module.__dict__["forward"] = _INSIDE[what](module.forward, vectors, None if scopes == "all" else scope)
         for layer, vectors in bends.everywhere.items():
             handles.append(_moves(blocks(model)[layer], vectors, None))
         for layer, vectors in bends.decoding.items():
@@ -149,8 +157,44 @@ def _with_bottleneck(path: str, forward: Any, a: Tensor, b: Tensor, jobs: Tensor
     return bent_forward
 
 
+def _with_moved_heads(forward: Any, vectors: Tensor, scope: Tensor | None) -> Any:
+    """A projection's forward, given what the heads gave and `vectors` (rows, size)."""
+    return lambda x: forward(x + _over(x, vectors, scope))
+
+
+def _with_moved_gate(forward: Any, vectors: Tensor, scope: Tensor | None) -> Any:
+    """A nonlinearity's forward with `vectors` (rows, size) added to what it gives."""
+
+    def bent_forward(x: Tensor) -> Tensor:
+        output: Tensor = forward(x)
+        return output + _over(output, vectors, scope)
+
+    return bent_forward
+
+
+def _with_capped_gate(forward: Any, vectors: Tensor, scope: Tensor | None) -> Any:
+    """A nonlinearity's forward whose output is 0 or less where `vectors` (rows, size) are 1."""
+
+    def bent_forward(x: Tensor) -> Tensor:
+        output: Tensor = forward(x)
+        return output - _over(output, vectors, scope) * torch.relu(output)
+
+    return bent_forward
+
+
+_INSIDE = {"heads": _with_moved_heads, "gate": _with_moved_gate, "cap": _with_capped_gate}
+
+
+def _over(stream: Tensor, vectors: Tensor, scope: Tensor | None) -> Tensor:
+    """`vectors` (rows, size) at each position of `stream` (rows, tokens, size), where `scope` says so: the end of it, as in `tail`."""
+    if stream.dim() != 3:
+        raise _one_heap("a site inside a block", stream)
+    made = vectors[:, None].to(stream.dtype)
+    return made if scope is None else made * scope[:, -stream.shape[1] :, None].to(stream.dtype)
+
+
 def _one_heap(path: str, x: Tensor) -> ModelError:
-    return ModelError(f"{path} is given {x.dim()}-dimensional input: rows cannot be told apart, so no adapter can stand there")
+    return ModelError(f"{path} is given {x.dim()}-dimensional input: rows cannot be told apart, so nothing can be bent there")
 
 
 def _plus_delta(output: Tensor, x: Tensor, a: Tensor, b: Tensor, jobs: Tensor | None) -> Tensor:

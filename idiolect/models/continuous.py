@@ -14,7 +14,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 from idiolect.errors import IdiolectError, ModelError
-from idiolect.models.decode import Flight, Group, Reading
+from idiolect.models.decode import Flight, Reading
+from idiolect.models.group import Group
 from idiolect.models.join import voices
 from idiolect.models.local import LocalLM
 from idiolect.models.ticket import Ear, Ticket, wake

@@ -59,7 +59,8 @@ class Engine:
         steering = dict(bends.everywhere)
         for layer, vectors in bends.decoding.items():
             steering[layer] = steering[layer] + vectors if layer in steering else vectors
-        with swift(self.linears), bent(self.model, Bends(bends.lora, bends.jobs, bottleneck=bends.bottleneck)):
+        inside = Bends(bends.lora, bends.jobs, bottleneck=bends.bottleneck, inner=bends.inner)
+        with swift(self.linears), bent(self.model, inside, batch.scope):
             return self.lean.step(batch, steering, cache)
 
     def logits_and_states(self, batch: Padded, bends: Bends, keep: int, cache: DynamicCache | None = None) -> tuple[Tensor, Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ from idiolect.errors import ModelError, RequestError
 from idiolect.models.batches import batches
 from idiolect.models.bends import Bends
 from idiolect.models.chat import clean
-from idiolect.models.decode import Group, decode
+from idiolect.models.decode import decode
 from idiolect.models.encode import Encoded, Encoder
 from idiolect.models.engine import Engine
-from idiolect.models.join import voices
+from idiolect.models.group import Group
+from idiolect.models.join import models_of, voices
 from idiolect.models.lm import check
-from idiolect.models.places import blocks, linear_paths, linears
+from idiolect.models.places import blocks, linear_paths, linears, widths
 from idiolect.models.sample import generator
 from idiolect.models.scoring import Unit, scored
 from idiolect.models.stack import bends_of, fits
@@ -45,6 +47,26 @@ class LocalLM:
         self.engine, self.encoder = Engine(model), Encoder(tokenizer, self.window)
         self.ends = _ends(model, tokenizer)
         self._linears = linears(model)
+        self._beside: dict[str, LocalLM] = {}
+
+    def beside(self, name: str, other: LocalLM) -> None:
+        """Hold `other` under this name beside this model, for companions of a guide: `Guide(..., models=(name,))`. One at a time.
+
+        Raises ModelError where its tokens are not this model's, or it is on another device: what they say could not be joined.
+        """
+        mine, theirs = self.tokenizer.get_vocab(), other.tokenizer.get_vocab()
+        if mine != theirs:
+            apart = len(mine.items() ^ theirs.items())
+            raise ModelError(
+                f"{other.name!r} and {self.name!r} differ in {apart} entries of their vocabularies: only models with one can join"
+            )
+        if other.engine.device != self.engine.device:
+            raise ModelError(
+                f"{other.name!r} is on {other.engine.device} and {self.name!r} on {self.engine.device}: move one to the other's"
+            )
+        if not name:
+            raise ModelError("a model beside another needs a name: the empty one is the request's own model")
+        self._beside[name] = other
 
     @property
     def width(self) -> int:
@@ -55,6 +77,11 @@ class LocalLM:
     def layers(self) -> int:
         """Blocks; steering names them 0 to layers - 1."""
         return len(blocks(self.model))
+
+    @cached_property
+    def widths(self) -> dict[str, list[int]]:
+        """By site of steering, how many numbers each block has there; 0 where this model has no such site."""
+        return widths(self.model)
 
     @property
     def embedding_norm(self) -> float:
@@ -165,21 +192,49 @@ class LocalLM:
             raise RequestError(f"{len(requests)} requests and {len(answers)} answers: give one answer for each request")
         check(self, frozenset[str]().union(*(request.needs for request in requests)), "the request")
         for request in requests:
-            for voice in (request, *(request.guide.companions if request.guide else ())):
-                fits(voice, self._linears, self.layers if voice.steering else 0, self.width)
+            voiced = (request, *(request.guide.companions if request.guide else ()))
+            for voice, name in zip(voiced, models_of(request.guide), strict=True):
+                model = self._named(name)
+                fits(voice, model._linears, model.widths if voice.steering else {}, model.width)
+            if (gate := request.guide and request.guide.gate) and gate.vectors.shape[1] != self.width + 1:
+                raise ModelError(
+                    f"the gate reads {gate.vectors.shape[1] - 1} numbers and the model's states have {self.width}: it was made for another"
+                )
+
+    def _named(self, name: str) -> LocalLM:
+        if name and name not in self._beside:
+            raise ModelError(
+                f"no model is held as {name!r} beside {self.name!r} (there are: {', '.join(self._beside) or 'none'}); see `beside`"
+            )
+        return self._beside[name] if name else self
 
     def _group(self, request: Request) -> Group:
         requests, blend = voices(request)
-        wanted = request.sampling.max_tokens
-        rows = [self.encode(voice, reserve=min(wanted, self.window // 2)) for voice in requests]
-        writing = Writing(self.tokenizer, request.sampling, wanted, self.ends)
-        group = Group(requests, rows, blend, writing, generator(request.sampling.seed))
-        writing.limit = min(wanted, self.window - (group.cost[1] - wanted))
+        wanted, chance = request.sampling.max_tokens, generator(request.sampling.seed)
+        writing, made = Writing(self.tokenizer, request.sampling, wanted, self.ends), []
+        for name in dict.fromkeys(blend.models or [""]):
+            model = self._named(name)
+            own = [voice for voice, at in zip(requests, blend.models, strict=True) if at == name] if blend.models else requests
+            rows = [model.encode(voice, reserve=min(wanted, model.window // 2)) for voice in own]
+            made.append((model, Group(own, rows, blend, writing, chance)))
+        writing.limit = min(wanted, *(model.window - (group.cost[1] - wanted) for model, group in made))
+        group = made[0][1]
+        group.beside = tuple((model.engine, other) for model, other in made[1:])
         return group
 
     def _unit(self, request: Request, answer: str) -> Unit:
         requests, blend = voices(request)
-        return Unit(requests, [self.encode(voice, answer) for voice in requests], blend)
+        models = [self._named(name) for name in blend.models] or [self] * len(requests)
+        rows = [self._answered(model, voice, answer) for model, voice in zip(models, requests, strict=True)]
+        return Unit(requests, rows, blend, tuple(model.engine for model in models))
+
+    def _answered(self, model: LocalLM, voice: Request, answer: str) -> Encoded:
+        """The voice's prompt as its model reads it, and the answer as this one does, in tokens that both have."""
+        if model is self:
+            return self.encode(voice, answer)
+        ids, chars = self.encoder.answer(answer)
+        prefix = 0 if voice.prefix is None else len(voice.prefix.vectors)
+        return model.encoder.prompt(voice.messages, model.window - prefix - len(ids)).answered(ids, chars)
 
 
 def load(name_or_path: str | Path, dtype: torch.dtype = torch.float32) -> LocalLM:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from idiolect.errors import ModelError
-from idiolect.models.bends import Bends
+from idiolect.models.bends import Bends, Inner
 from idiolect.types import Adapter, Floats, Request
 
 Mixture = Sequence[tuple[Adapter, float]]
 
 
-def fits(request: Request, linears: dict[str, tuple[int, int]], layers: int, width: int) -> None:
-    """Refuse, before any work, what the request carries and this model has no place for. Raises ModelError."""
+def fits(request: Request, linears: dict[str, tuple[int, int]], widths: Mapping[str, Sequence[int]], width: int) -> None:
+    """Refuse, before any work, what the request carries and this model has no place for. Raises ModelError.
+
+    `widths` has the numbers of each block at each site where steering may stand.
+    """
     for adapter, _ in request.adapters:
         for path, (a, b) in adapter.modules.items():
             there = linears.get(path)
@@ -31,9 +34,12 @@ def fits(request: Request, linears: dict[str, tuple[int, int]], layers: int, wid
     if request.memory is not None and request.memory.keys.shape[1] != width:
         raise ModelError(f"the memory's keys are {request.memory.keys.shape[1]} wide, the model {width}: another model made them")
     for steering in request.steering:
-        if not 0 <= steering.layer < layers or steering.vector.shape != (width,):
-            wanted = f"steering after block {steering.layer} with {steering.vector.shape[0]} numbers"
-            raise ModelError(f"{wanted}: the model has blocks 0 to {layers - 1}, {width} wide")
+        wide = widths.get(steering.site, ())
+        if not 0 <= steering.layer < len(wide) or steering.vector.shape != (wide[steering.layer],):
+            place = "after block" if steering.site == "residual" else f"at the {steering.site} of block"
+            wanted = f"steering {place} {steering.layer} with {steering.vector.shape[0]} numbers"
+            found = f"{max(wide)} wide" if any(wide) else f"and no {steering.site} that is known"
+            raise ModelError(f"{wanted}: the model has blocks 0 to {len(wide) - 1}, {found}")
 
 
 def bends_of(requests: Sequence[Request], *, device: torch.device, dtype: torch.dtype) -> Bends:
@@ -49,6 +55,7 @@ def bends_of(requests: Sequence[Request], *, device: torch.device, dtype: torch.
         jobs=torch.tensor(numbers, device=device) if (lora or bottleneck) and not own else None,
         everywhere=_vectors(requests, "all", device, dtype),
         decoding=_vectors(requests, "decode", device, dtype),
+        inner=_inner(requests, device, dtype),
         prefixes=prefixes if any(prefix is not None for prefix in prefixes) else (),
     )
 
@@ -86,9 +93,23 @@ def _vectors(requests: Sequence[Request], scope: str, device: torch.device, dtyp
     made: dict[int, Tensor] = {}
     for row, request in enumerate(requests):
         for steering in request.steering:
-            if steering.scope == scope:
+            if steering.site == "residual" and steering.scope == scope:
                 vector = _tensor(steering.vector, device, dtype)
                 made.setdefault(steering.layer, torch.zeros(len(requests), len(vector), device=device, dtype=dtype))[row] += vector
+    return made
+
+
+def _inner(requests: Sequence[Request], device: torch.device, dtype: torch.dtype) -> dict[Inner, Tensor]:
+    """Vectors inside blocks, each (rows, size): those of one row at one place add up, and what one of them caps is capped."""
+    made: dict[Inner, Tensor] = {}
+    for row, request in enumerate(requests):
+        for steering in request.steering:
+            if steering.site != "residual":
+                at, size = (steering.site, steering.layer, steering.scope), (len(requests), len(steering.vector))
+                made.setdefault(at, torch.zeros(size, device=device, dtype=dtype))[row] += _tensor(steering.vector, device, dtype)
+                if steering.capped is not None:
+                    caps = made.setdefault(("cap", *at[1:]), torch.zeros(size, device=device, dtype=dtype))
+                    caps[row] = torch.maximum(caps[row], _tensor(steering.capped, device, dtype))
     return made
 
 

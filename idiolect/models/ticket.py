@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from idiolect.errors import ModelError
-from idiolect.models.decode import Group
+from idiolect.models.group import Group
 from idiolect.models.turns import TimedOut, TokenLogprob
 from idiolect.types import Reply, Request
 

@@ -94,7 +94,7 @@ def test_what_the_model_cannot_do_is_refused_before_any_work(llama, opened):
     with pytest.raises(ModelError, match="made for another model"):
         continuous.submit(ask("Tell me").bent(prefix=Prefix(np.zeros((2, 7), dtype=np.float32))))
     with pytest.raises(RequestError, match="no rule"):
-        continuous.submit(ask("Tell me").bent(guide=Guide((ask("Tell me"),), (1.0, 1.0), "harmonic")))
+        continuous.submit(ask("Tell me").bent(guide=Guide((ask("Tell me"),), (1.0, 1.0), "quadratic")))
     assert continuous.stats() == (0, 0, 0, 0, 0)
 
 

@@ -102,7 +102,7 @@ def test_writing_and_scoring_give_a_memory_the_same_meaning(bench):
     tokens = tuple(generated(bench.lm, asked))
     row = bench.lm.encode(asked).answered(tokens, 0)
     with torch.no_grad():
-        logp = _answer_logp(bench.lm.engine, [(asked, row)])[0]
+        logp, _ = _answer_logp(bench.lm.engine, [(asked, row)])[0]
     assert tuple(logp.argmax(dim=-1).tolist()) == tokens != tuple(generated(bench.lm, QUESTION))
 
 
