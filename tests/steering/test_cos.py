@@ -3,8 +3,10 @@
 import pytest
 import torch
 
+from idiolect.errors import MethodError
 from idiolect.models.chat import render
 from idiolect.prompting.rag import RAG
+from idiolect.retrieval import rank
 from idiolect.steering.cos import CoS
 from idiolect.types import State, ask
 from tests.conformance.people import ANN, conversation
@@ -56,3 +58,32 @@ def test_the_companion_is_the_request_as_it_was_asked_with_its_own_bends(llama):
     assert bent.guide.companions == (asked,) and bent.guide.weights == (1.5, -0.5) and bent.guide.rule == "geometric"
     assert bent.adapters == asked.adapters and bent.sampling == asked.sampling and bent.messages[1:] == asked.messages[1:]
     assert len(bent.because) == 2
+
+
+def test_of_several_contexts_a_token_has_the_probability_that_the_paper_gives_it(llama):
+    asked, strength = QUESTIONS[0], 0.8
+    bent = CoS(k=3, strength=strength, contexts="each").personalize(MINE, asked, llama.lm)
+    contexts = [bent, *bent.guide.companions[:-1]]
+    assert len({request.messages for request in contexts}) == 3 and bent.guide.companions[-1] == asked
+    rows = [llama.logits(render(llama.tokenizer, request.messages))[-1] for request in (*contexts, asked)]
+    *each, without = (torch.log_softmax(row, dim=-1) for row in rows)
+    expected = torch.log_softmax(without + sum((1 + strength) / 3 * (one - without) for one in each), dim=-1)
+    token = llama.tokenizer("a", add_special_tokens=False)["input_ids"][0]
+    assert llama.lm.score([bent], ["a"])[0].nats == pytest.approx(float(expected[token]), abs=1e-4)
+
+
+@pytest.mark.parametrize("strength", [-1.0, -0.4, 0.0, 1.5])
+def test_one_context_means_the_same_in_both_forms(llama, strength):
+    one, each = (CoS(k=1, strength=strength, contexts=contexts).personalize(MINE, QUESTIONS[0], llama.lm) for contexts in ("one", "each"))
+    assert one == each
+
+
+def test_each_record_stands_in_one_context_and_all_are_named(llama):
+    bent = CoS(k=3, contexts="each").personalize(MINE, QUESTIONS[0], llama.lm)
+    assert set(bent.because) == {f"record:{r.id}" for r in rank(MINE.records, "bm25").search(QUESTIONS[0].question, 3)}
+    assert all(len(request.because) == 1 for request in bent.guide.companions[:-1])
+
+
+def test_another_number_of_contexts_is_refused(llama):
+    with pytest.raises(MethodError, match="'one' or 'each', not 'two'"):
+        CoS(contexts="two").personalize(MINE, QUESTIONS[0], llama.lm)

@@ -6,8 +6,8 @@ import torch
 
 from idiolect.errors import ModelError
 from idiolect.models.scripted import ScriptedLM
-from idiolect.training.vectors import height, last_states
-from idiolect.types import ask
+from idiolect.training.vectors import height, last_states, size, strongest
+from idiolect.types import Score, Steering, ask
 from tests.tiny_models import make_model
 
 QUESTIONS = ("Who?", "The quick brown fox jumps over what", "Write")
@@ -39,3 +39,24 @@ def test_the_height_is_the_number_of_blocks(llama):
 def test_a_model_whose_activations_are_out_of_reach_is_refused(read):
     with pytest.raises(ModelError, match=r"activations.*scripted"):
         read(ScriptedLM(can=["steering"]))
+
+
+def test_the_strength_that_makes_answers_likeliest_is_taken_and_of_equals_the_weakest(monkeypatch):
+    lm, pairs = ScriptedLM(can=["steering", "logprobs"]), [(ask("Who?"), "me"), (ask("Where?"), "")]
+    tried = []
+
+    def score(requests, answers):
+        tried.extend(answers)
+        return [Score((-abs(sum(s.vector[0] for s in r.steering) - liked) * scale,), 1) for r in requests]
+
+    monkeypatch.setattr(lm, "score", score)
+    for liked, scale, expected in ((1.9, 1.0, 2.0), (-3.0, 1.0, 0.0), (2.0, 1e-5, 0.0)):
+        assert strongest(lm, pairs, (0.0, 1.0, 2.0), lambda times: [Steering(0, np.array([times]))]) == expected
+    assert set(tried) == {"me", " "}
+    assert strongest(lm, [], (2.0, 1.0), lambda times: []) == 1.0
+
+
+def test_the_size_of_the_stream_is_measured_where_it_is_asked_for(llama):
+    first, last = (size(llama.lm, layer) for layer in (0, 1))
+    states = llama.lm.hidden([ask("What did you do today?")], ["I wrote a letter to a friend."], 1)[0]
+    assert last == pytest.approx(np.sqrt((states**2).mean()), rel=1e-5) and first != pytest.approx(last, rel=1e-2)
