@@ -10,7 +10,9 @@ import torch
 from idiolect.errors import RequestError
 from idiolect.training import wave
 from idiolect.training.loop import Plan
-from idiolect.training.preference import DPO, prefer
+from idiolect.training.objective import Example, encoded
+from idiolect.training.preference import DPO, KTO, Anchored, MultiReference, PlackettLuce, Precomputed, Traded, prefer
+from idiolect.training.references import noted, references
 from idiolect.training.sft import LoRA
 from idiolect.types import ask
 from tests.tiny_models import make_model
@@ -130,3 +132,151 @@ def test_the_adapter_is_what_a_plain_peft_loop_learns(llama):
 def test_a_beta_that_prefers_nothing_is_refused(beta):
     with pytest.raises(RequestError, match="prefers nothing"):
         DPO(beta)
+
+
+STARTS_AT_LN_2 = {
+    "forward": DPO(divergence="forward_kl"),
+    "alpha": DPO(divergence="alpha", alpha=0.3),
+    "js": DPO(divergence="js"),
+    "smoothed": DPO(smoothing=0.2),
+    "turned": DPO(signs=(-1.0,)),
+    "traded": Traded(weight=0.5),
+    "ranked": PlackettLuce(),
+}
+
+
+@pytest.mark.parametrize("name", STARTS_AT_LN_2)
+def test_the_whole_family_starts_at_the_logarithm_of_2(llama, losses, name):
+    prefer(llama.lm, [preferences("ann", 3)], STARTS_AT_LN_2[name], plan=Plan(epochs=1))
+    assert losses[0] == pytest.approx(math.log(2), abs=1e-5)
+
+
+@pytest.mark.parametrize("how", ["hinge", "abs", "square", "forward_kl"])
+def test_an_anchored_loss_starts_at_the_logarithm_of_2_whatever_its_anchor(llama, losses, how):
+    prefer(llama.lm, [based(preferences("ann", 3))], Anchored(how=how, strength=9.0), plan=Plan(epochs=1))
+    assert losses[0] == pytest.approx(math.log(2), abs=1e-4)
+
+
+def based(pairs):
+    """The pairs with an answer that the model might have given by itself."""
+    return [(request, chosen, rejected, "the fox sleeps on") for request, chosen, rejected in pairs]
+
+
+PLAN = Plan(lr=5e-3, epochs=6)
+
+
+@pytest.mark.parametrize("objective", [Traded(), Anchored(strength=0.0), PlackettLuce(), DPO(divergence="alpha", alpha=0.0)])
+def test_each_is_dpo_where_what_it_adds_is_nothing(llama, objective):
+    pairs = preferences("ann", 4)
+    items = based(pairs) if isinstance(objective, Anchored) else pairs
+    assert near(prefer(llama.lm, [items], objective, rank=2, plan=PLAN)[0], prefer(llama.lm, [pairs], rank=2, plan=PLAN)[0])
+
+
+def test_a_sign_turned_is_the_pair_turned(llama):
+    pairs = preferences("ann", 4)
+    turned = [(request, rejected, chosen) for request, chosen, rejected in pairs]
+    made = prefer(llama.lm, [pairs], DPO(signs=(-1.0,)), rank=2, plan=PLAN)[0]
+    assert near(made, prefer(llama.lm, [turned], rank=2, plan=PLAN)[0]) and not near(made, prefer(llama.lm, [pairs], rank=2, plan=PLAN)[0])
+
+
+def examples_of(lm, items):
+    return [Example(request, encoded(lm, request, answers, 0), place) for place, (request, *answers) in enumerate(items)]
+
+
+def test_weights_go_by_the_places_of_a_jobs_pairs_or_by_what_they_are(llama):
+    pairs = preferences("ann", 3)
+    examples, logp = examples_of(llama.lm, pairs), torch.zeros(3, 2)
+    for example in examples:
+        example.reference = torch.zeros(2)
+    assert (DPO(weights=(1.0, 0.0)).losses(examples, logp) / math.log(2)).tolist() == pytest.approx([1.0, 0.0, 1.0])
+    known = noted(llama.lm, [pairs], [[0.5, 2.0, 0.0]])
+    assert (DPO(weights=known).losses(examples[::-1], logp) / math.log(2)).tolist() == pytest.approx([0.0, 2.0, 0.5])
+    [stranger] = examples_of(llama.lm, preferences("bob", 1))
+    stranger.reference = torch.zeros(2)
+    with pytest.raises(RequestError, match="has none"):
+        DPO(weights=known).losses([stranger], logp[:1])
+
+
+def test_rewards_beside_a_margin_make_the_loss_of_modpo(llama):
+    pairs = preferences("ann", 2)
+    examples, logp = examples_of(llama.lm, pairs), torch.tensor([[-1.0, -3.0], [-2.0, -2.0]])
+    for example in examples:
+        example.reference = torch.tensor([-2.0, -2.0])
+    made = Traded(beta=0.5, rewards=noted(llama.lm, [pairs], [[0.2, -0.4]]), weight=0.25).losses(examples, logp)
+    margins = [(0.5 * 2.0 - 0.2) / 0.25, (0.0 + 0.4) / 0.25]
+    assert made.tolist() == pytest.approx([math.log(1 + math.exp(-margin)) for margin in margins])
+
+
+def test_over_two_references_that_agree_it_is_dpo_and_over_others_it_starts_elsewhere(llama, losses):
+    pairs = preferences("ann", 3)
+    own, other = references(llama.lm, [pairs]), references(llama.lm, [pairs], llama.adapter(1))
+    assert near(prefer(llama.lm, [pairs], MultiReference(extra=own), rank=2, plan=PLAN)[0], prefer(llama.lm, [pairs], rank=2, plan=PLAN)[0])
+    assert near(
+        prefer(llama.lm, [pairs], MultiReference(extra=other, trust=0.0), rank=2, plan=PLAN)[0],
+        prefer(llama.lm, [pairs], rank=2, plan=PLAN)[0],
+    )
+    losses.clear()
+    prefer(llama.lm, [pairs], MultiReference(extra=other, trust=0.5), plan=Plan(epochs=1))
+    assert abs(losses[0] - math.log(2)) > 1e-3
+
+
+def test_a_reference_computed_before_is_that_of_the_model_or_of_an_adapter_on_it(llama, losses):
+    pairs, task = preferences("ann", 3), llama.adapter(1)
+    own, other = references(llama.lm, [pairs]), references(llama.lm, [pairs], task)
+    assert near(prefer(llama.lm, [pairs], Precomputed(before=own), rank=2, plan=PLAN)[0], prefer(llama.lm, [pairs], rank=2, plan=PLAN)[0])
+    losses.clear()
+    prefer(
+        llama.lm,
+        [[(r.bent(adapters={task: 1.0}), c, w) for r, c, w in pairs]],
+        Precomputed(before=rekeyed(other, task)),
+        plan=Plan(epochs=1),
+    )
+    assert losses[0] == pytest.approx(math.log(2), abs=1e-5)
+
+
+def rekeyed(numbers, adapter):
+    return {(request.bent(adapters={adapter: 1.0}), ids): own for (request, ids), own in numbers.items()}
+
+
+def test_an_anchor_keeps_the_models_own_answer_likelier_the_stronger_it_is(llama):
+    pairs = preferences("ann", 4)
+    said = llama.lm.generate([request.sampled(max_tokens=6) for request, *_ in pairs])
+    items = [(*pair, reply.text) for pair, reply in zip(pairs, said, strict=True)]
+    plan = Plan(lr=1e-2, epochs=8)
+    fallen = []
+    for strength in (0.0, 0.1, 1.0):
+        adapter = prefer(llama.lm, [items], Anchored(beta=0.5, strength=strength), rank=4, plan=plan)[0]
+        bent = [request.bent(adapters={adapter: 1.0}) for request, *_ in items]
+        before, after = (nats(llama.lm, asked, [item[3] for item in items]) for asked in ([item[0] for item in items], bent))
+        fallen.append(float((before - after).mean()))
+    assert fallen[0] > fallen[1] > fallen[2] and fallen[0] > 1 and fallen[2] < 0.5 * fallen[0]
+
+
+def test_answers_called_wanted_become_likelier_and_others_less_without_pairs(llama, losses):
+    pairs = preferences("ann", 4)
+    items = [(request, answer, "a cat") for request, *both in pairs for answer in both]
+    wanted = noted(llama.lm, [items], [[1.0, 0.0] * len(pairs)])
+    plan = Plan(lr=1e-2, epochs=6, warmup=0.0, batch=8)
+    none, adapter = prefer(llama.lm, [[], items], KTO(wanted, beta=0.5), plan=plan)
+    assert losses[0] == pytest.approx(0.5, abs=1e-5) and losses[-1] < 0.45
+    assert margin(llama.lm, pairs, adapter) > margin(llama.lm, pairs, none) + 1
+
+
+def test_a_ranking_of_three_orders_the_answers(llama):
+    items = [(request, f"{chosen} indeed", chosen, rejected) for request, chosen, rejected in preferences("ann", 3)]
+    none, adapter = prefer(llama.lm, [[], items], PlackettLuce(beta=0.5), plan=Plan(lr=1e-2, epochs=8))
+    bent = [request.bent(adapters={adapter: 1.0}) for request, *_ in items]
+    plain = [request.bent(adapters={none: 1.0}) for request, *_ in items]
+    gained = [np.mean(nats(llama.lm, bent, [i[n] for i in items]) - nats(llama.lm, plain, [i[n] for i in items])) for n in (1, 2, 3)]
+    assert gained[0] > gained[1] > gained[2]
+
+
+def test_items_of_different_numbers_of_answers_are_refused_before_anything_is_trained(llama):
+    with pytest.raises(RequestError, match=r"\[2, 3\] answers"):
+        prefer(llama.lm, [preferences("ann", 1), based(preferences("bob", 1))])
+
+
+@pytest.mark.parametrize("smoothing", [-0.1, 0.5, float("nan")])
+def test_a_smoothing_after_which_nothing_is_preferred_is_refused(smoothing):
+    with pytest.raises(RequestError, match="mistaken"):
+        DPO(smoothing=smoothing)
