@@ -15,9 +15,11 @@ import numpy as np
 
 from idiolect.errors import MethodError, RequestError
 from idiolect.training.style_features import FUNCTION_WORDS
-from idiolect.types import Floats, User
+from idiolect.types import Floats, Request, State, User
 
 Reward = Callable[[str, str], float]  # question, answer -> the more the better
+READ = frozenset({"message", "rating", "edit", "choice"})  # kinds of records that a leaning is read from
+NOTHING = 64  # words that no word at all counts for: who says nothing is not brief, and would be what is learnt
 
 
 def _words(text: str) -> list[str]:
@@ -25,7 +27,7 @@ def _words(text: str) -> list[str]:
 
 
 def _brief(question: str, answer: str) -> float:
-    return -math.log1p(len(answer.split()))
+    return -math.log1p(len(answer.split()) or NOTHING)
 
 
 def _thorough(question: str, answer: str) -> float:
@@ -49,7 +51,7 @@ def _specific(question: str, answer: str) -> float:
 
 
 REWARDS: Mapping[str, Reward] = {
-    "brief": _brief,  # minus the logarithm of 1 + words
+    "brief": _brief,  # minus the logarithm of 1 + words; no words count as NOTHING of them
     "thorough": _thorough,  # the root of how many of the question's own words (no function words) are taken up
     "simple": _simple,  # minus the mean length of a word
     "varied": _varied,  # the share of words that were not said before
@@ -63,7 +65,9 @@ def known(objectives: Iterable[str]) -> tuple[str, ...]:
     for name in names:
         if name not in REWARDS:
             near = difflib.get_close_matches(name, REWARDS, n=1)
-            raise MethodError(f"there is no objective {name!r}; " + (f"did you mean {near[0]!r}?" if near else f"there are {', '.join(REWARDS)}"))
+            raise MethodError(
+                f"there is no objective {name!r}; " + (f"did you mean {near[0]!r}?" if near else f"there are {', '.join(REWARDS)}")
+            )
     if len(set(names)) != len(names) or not names:
         raise MethodError(f"objectives are one or more, each named once, not {', '.join(names) or 'none'}")
     return names
@@ -95,6 +99,17 @@ class Scale:
         made: Floats = (rewards - self.mean) / self.spread
         return made
 
+    @property
+    def arrays(self) -> dict[str, Floats]:
+        """As a state keeps it."""
+        return {"mean": self.mean, "spread": self.spread}
+
+    @classmethod
+    def kept(cls, state: State, objectives: int) -> Scale:
+        """The one in a state's arrays; mean 0 and spread 1 where it holds none."""
+        bare = cls.of(np.zeros((0, objectives)))
+        return cls(state.arrays.get("mean", bare.mean), state.arrays.get("spread", bare.spread))
+
 
 def leaning(user: User, objectives: Sequence[str], scale: Scale) -> Floats:
     """(objectives,): how far what the person wrote, chose and rated leans towards each objective, in z-scores; 0 without a word of it.
@@ -111,7 +126,8 @@ def leaning(user: User, objectives: Sequence[str], scale: Scale) -> Floats:
             behind = scale.z(counted(objectives, questions, [record.other for record in own])) if kinds[0] == "choice" else 0.0
             parts.append(ahead - behind)
     parts += _rated(user, objectives, scale)
-    return np.concatenate(parts).mean(axis=0) if parts else np.zeros(len(objectives))
+    made: Floats = np.concatenate(parts).mean(axis=0) if parts else np.zeros(len(objectives))
+    return made
 
 
 def _rated(user: User, objectives: Sequence[str], scale: Scale) -> list[Floats]:
@@ -138,6 +154,26 @@ def simplex(leanings: Floats, sharpness: float = 1.0) -> Floats:
     return made
 
 
+def weights_of(users: Sequence[User], objectives: Sequence[str], scale: Scale | State, sharpness: float = 1.0) -> list[State]:
+    """For each person a state whose numbers are their weights of the objectives: equal ones without records.
+
+    The scale may be given as the state that holds it.
+    """
+    names, scale = known(objectives), Scale.kept(scale, len(objectives)) if isinstance(scale, State) else scale
+    made = (simplex(leaning(user, names, scale), sharpness) for user in users)
+    return [State(numbers=dict(zip(names, map(float, own), strict=True))) for own in made]
+
+
+def asked_for(request: Request, state: State, objectives: Sequence[str]) -> Floats:
+    """(objectives,): what the request weighs, or else the person whose state it is, or else all alike. Raises RequestError as `weighed`."""
+    return weighed(objectives, dict(request.weights), state.numbers)
+
+
+def active(weights: Floats) -> list[int]:
+    """Places of the objectives that weigh no less than an equal share of all: the set of who can only want an objective or not."""
+    return [place for place, weight in enumerate(weights) if weight >= 1 / len(weights) - 1e-9]
+
+
 def weighed(objectives: Sequence[str], asked: Mapping[str, float], own: Mapping[str, float]) -> Floats:
     """(objectives,): the weights `asked` for in a request, or else the person's `own`, or else equal ones; 1 together.
 
@@ -152,4 +188,5 @@ def weighed(objectives: Sequence[str], asked: Mapping[str, float], own: Mapping[
     made = np.array([given.get(name, 0.0) for name in objectives])
     if not made.sum() > 0:
         raise RequestError(f"all weights are 0: weigh one of {', '.join(objectives)} above 0")
-    return made / made.sum()
+    shares: Floats = made / made.sum()
+    return shares
