@@ -128,9 +128,10 @@ class Assistant:
         return state
 
     def personalize(self, user_ids: Sequence[str], requests: Sequence[Request]) -> list[Request | Reply]:
-        """Each request bent towards its person; an unknown person changes nothing."""
+        """Each request bent towards its person; an unknown person changes nothing, but for the weights that a request names."""
         known = (self._state(user_id) for user_id in user_ids)
-        return [r if s is None else self.method.personalize(s, r, self.lm) for s, r in zip(known, requests, strict=True)]
+        pairs = zip(known, requests, strict=True)
+        return [r if s is None and not r.weights else self.method.personalize(s or State(), r, self.lm) for s, r in pairs]
 
     def state(self, user_id: str) -> State | None:
         """What a person taught, as it is now; None for somebody unknown."""

@@ -27,7 +27,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 Weights = Mapping[str, float]
 UNFENCED = ("tiny",)  # the bundled model knows the wordings of its training alone, and obeys nobody
-ASKING = ("best_of", "hydra", "style_tot", "unims_rag")  # they write the prompts that are answered: no fence can be put into them
+ASKING = (  # they put questions to the model themselves, before a fence can stand in them
+    "best_of", "carm", "hydra", "maxmin_rlhf", "modular_pluralism", "more", "perse", "style_tot", "unims_rag", "vpl",
+)  # fmt: skip
 FRESH = 5.0  # seconds for which what `fit` kept is not looked up again
 
 
@@ -139,9 +141,10 @@ class Gateway:
         known, learns = sheet.version is not None, sheet.wished.conversation
         if served.method == "plain" or not sheet.wished.allows_method(served.method):
             return Bent(request, not known, 0, learns)
-        asked = self.desk.shape(sheet, request, weights)
+        aims, sliders = self._aimed(served, weights or {})
+        asked = self.desk.shape(sheet, request.weighing(aims) if aims else request, sliders)
         bent: Request | Reply = asked
-        if known:
+        if known or aims:
             first = self.desk.told(sheet, asked, spec, getattr(lm, "window", None))
             bent = self.assistant(served).personalize([key], [first])[0]
         if spec not in UNFENCED:
@@ -150,6 +153,11 @@ class Gateway:
             return Bent(bent, not known, 0, learns)
         more = len(bent.prefix.vectors) if bent.prefix else 0
         return Bent(bent, not known, more + max(0, count(lm, system(bent)) - count(lm, system(request))), learns)
+
+    def _aimed(self, served: Served, weights: Weights) -> tuple[dict[str, float], dict[str, float]]:
+        """Weights of what the method strives for, and the others, which are sliders."""
+        known = getattr(self.assistant(served).method, "objectives", ()) if weights else ()
+        return {n: w for n, w in weights.items() if n in known}, {n: w for n, w in weights.items() if n not in known}
 
     def assistants(self) -> list[Assistant]:
         """Those that were asked for so far."""

@@ -19,7 +19,8 @@ class Extra(BaseModel):
 
     method: str | None = Field(default=None, description="A method of /v1/models, in place of the one that `model` names.")
     weights: dict[str, float] | None = Field(
-        default=None, description="Sliders from -1 to 1, in place of the person's own for this answer."
+        default=None,
+        description="Sliders from -1 to 1, in place of the person's own for this answer; and what methods with objectives strive for.",
     )
     explain: bool = Field(default=False, description="Answer with the reasons, as /v1/replies/ID/why gives them.")
     learn: bool | None = Field(default=None, description="Whether the question is kept as the person's words; left out: as they consented.")

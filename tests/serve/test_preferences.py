@@ -1,7 +1,11 @@
 """Sliders over HTTP: set, told to the model in words, and refused where they do not exist."""
 
+from dataclasses import dataclass
+
 import pytest
 
+from idiolect import catalogue
+from idiolect.method import Method
 from tests.serve.conftest import told
 from tests.serve.desks import opened
 
@@ -47,3 +51,24 @@ def test_weights_of_one_request_stand_in_for_those_that_are_set(client):
 def test_what_no_slider_takes_is_refused(client, weights):
     assert client.put(ANN, json={"weights": weights}).status_code == 400
     assert client.desk.of("ann").wished.sliders == {}
+
+
+@dataclass
+class Aiming(Method):
+    """Says what it strives for."""
+
+    objectives: tuple[str, ...] = ("brief", "thorough")
+
+    def personalize(self, state, request, lm):
+        return request.told(f"Strive for {dict(request.weights)}.")
+
+
+def test_weights_of_what_a_method_strives_for_reach_it_and_sliders_beside_them_are_told(client, monkeypatch):
+    load = catalogue.load
+    monkeypatch.setattr(catalogue, "load", lambda name, **own: Aiming() if name == "rag" else load(name, **own))
+    asked = {"method": "rag", "weights": {"brief": 0.3, "thorough": 0.7, "length": 1}}
+    for user in ("ann", "somebody new"):
+        heard = client.ask(user, "Where?", idiolect=asked)[0]
+        assert "Strive for {'brief': 0.3, 'thorough': 0.7}." in heard and "very much longer" in heard
+    assert "Strive for {}." in client.ask("ann", "Where?", idiolect={"method": "rag"})[0]
+    assert "Strive" not in client.ask("nobody", "Where?", idiolect={"method": "rag"})[0]
