@@ -21,6 +21,8 @@ from tests.tiny_models import Watched
 
 TRAINING = {"epochs": 2, "newest": 4, "shared_pairs": 6}  # several steps: after a single one, Adam's move hides how long the gradient was
 RANKING = {"newest": 2, "candidates": 2, "answer_tokens": 4, "steps": 4}
+AIMING = {"asked": 4, "newest": 2, "drawn": 3, "answer_tokens": 4, "rank": 2}  # methods with objectives
+CLIMBING = {"steps": 2, "questions": 2, "group": 2}  # by policy gradient
 SMALL: dict[str, dict[str, Any]] = {  # keywords that make a row cheap on a tiny model; a row that is not here runs as it comes
     "lamp": {"task": "LaMP-5"},  # without a task it is RAG
     "pag": {"newest": 3, "summary_tokens": 6},
@@ -60,6 +62,37 @@ SMALL: dict[str, dict[str, Any]] = {  # keywords that make a row cheap on a tiny
     "persoma": {**TRAINING, "inner": 8, "items": 4, "length": 2},
     "uem": {**TRAINING, "inner": 8, "items": 4},
     "profile_to_adapter": {**TRAINING, "rank": 2, "traits": 3, "items": 4},
+    "ric": {"epochs": 2, "newest": 4, "rank": 2, "questions": 6, "drawn": 2, "answer_tokens": 4, "rounds": 1},
+    "dpa": {"epochs": 2, "newest": 4, "rank": 2, "questions": 4, "drawn": 2, "answer_tokens": 4, "rounds": 2},
+    "cpo": {"epochs": 2, "newest": 4, "rank": 2, "questions": 4, "drawn": 2, "answer_tokens": 4, "pairs": 8},
+    "janus": {**TRAINING, "rank": 2},
+    "opl": {"newest": 2, "shared_plays": 4, "answer_tokens": 4},
+    "mrpo": {**TRAINING, "batch": 2, "rank": 2, "answer_tokens": 4},
+    "bapo": {"epochs": 2, "newest": 4, "batch": 2, "rank": 2, "answer_tokens": 4},
+    "p_rlhf": {**TRAINING, "own_epochs": 2, "batch": 2, "rank": 2, "length": 2, "answer_tokens": 4},
+    "modpo": {**TRAINING, "rank": 2, "answer_tokens": 4},
+    "compo": {**TRAINING, "rank": 2, "communities": 2, "answer_tokens": 4},
+    "aloe": {**TRAINING, "rank": 2, "shown": 2, "answer_tokens": 4},
+    "pad": {**TRAINING, "rank": 2, "drawn": 2, "asked": 3, "answer_tokens": 4},
+    "mca": {"drawn": 2, "asked": 3, "answer_tokens": 6},
+    "mope": {"epochs": 2, "newest": 4, "rank": 2, "drawn": 2, "asked": 3, "answer_tokens": 4, "steps": 5},
+    "modular_pluralism": {"epochs": 2, "newest": 4, "rank": 2, "message_tokens": 4, "community_pairs": 6, "count": 2},
+    "carm": {"newest": 2, "drawn": 1, "answer_tokens": 4},
+    "more": {"newest": 2, "drawn": 1, "answer_tokens": 4, "sets": 2, "hidden": 4, "steps": 10},
+    "vpl": {"newest": 2, "drawn": 1, "answer_tokens": 4, "size": 4, "hidden": 8, "steps": 5},
+    "maxmin_rlhf": {"newest": 2, "drawn": 1, "answer_tokens": 4},
+    "perse": {"drawn": 1, "score_tokens": 4},
+    "cope": {**TRAINING, "batch": 2, "rank": 2, "drafts": 2, "draft_tokens": 4},
+    "rewarded_soups": {**AIMING, "epochs": 2},
+    "mod": {**AIMING, "epochs": 2},
+    "personalized_soups": {**AIMING, **CLIMBING, "rounds": 1},
+    "panacea": {**AIMING, "steps": 3, "questions": 2, "vectors": 2},
+    "clp": {**AIMING, **CLIMBING},
+    "morlhf": {**AIMING, **CLIMBING, "between": 2},
+    "dmrw": {**AIMING, **CLIMBING, "rounds": 1},
+    "bipo": {"newest": 4, "answer_tokens": 4, "epochs": 2, "batch": 2},
+    "pas": {"newest": 6, "answer_tokens": 4, "alphas": (1.0, 2.0)},  # without 0, so that it always steers
+    "npti": {"newest": 4, "answer_tokens": 4, "share": 0.05, "gammas": (0.6, 1.4)},
     "hydra": {"newest": 2, "pool": 2, "drawn": 1, "answer_tokens": 4},
     "style_vector": {"newest": 4, "answer_tokens": 4, "strengths": (1.0, 2.0)},  # without 0, so that it always steers
     "best_of": {"drawn": 2},
@@ -100,8 +133,21 @@ def variants() -> list[Subject]:
         "sy_se_pqa": {"source": "own"},
         "personal_sum": {"signals": ("topics", "plot", "structure")},
         "long_term": {"half_life": 3.0, "most": 5},
+        "janus": {"drawn": 2},
+        "cos": {"contexts": "each"},
+        "npti": {"keep": 0.9},
+        "p_rlhf": {"clusters": 2},
+        "compo": {"communities": ("law", "sport")},
+        "rewarded_soups": {"merge": "factors"},
+        "panacea": {"aggregation": "tchebycheff"},
+        "dmrw": {"strict": True},
+        "mope": {"rounds": 0},
+        "modular_pluralism": {"mode": "distributional"},
     }
-    made = [Subject(f"{name} otherwise", type(catalogue.load(name)), "input", {**SMALL.get(name, {}), **way}) for name, way in ways.items()]
+    made = [
+        Subject(f"{name} otherwise", type(catalogue.load(name)), catalogue.row(name).level, {**SMALL.get(name, {}), **way})
+        for name, way in ways.items()
+    ]
     trained = {**SMALL["matryoshka"], "trained": True, "rank": 2}
     return [*made, Subject("matryoshka trained", type(catalogue.load("matryoshka")), "objective", trained)]
 
