@@ -6,6 +6,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 # an index with wheels of torch without CUDA, such as PyTorch's own; empty: what pip finds
 TORCH_INDEX ?=
+# processes that run the tests, whole files each
+WORKERS ?= 2
 # what demo compares; .ci/run makes it smaller
 DEMO ?= --report report.html
 
@@ -21,7 +23,7 @@ demo: $(VENV)/.demo
 	HF_HUB_OFFLINE=1 $(BIN)/idiolect compare $(DEMO)
 
 test: $(VENV)/.dev
-	$(OFFLINE) $(BIN)/python -m pytest -q
+	$(OFFLINE) $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

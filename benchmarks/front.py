@@ -110,10 +110,9 @@ def show(fronts: Mapping[str, Floats], seconds: Mapping[str, float], base: Float
         own, (low, high) = means[name], interval(fronts[name], list(reference))
         points = np.unique(own.round(9), axis=0)
         best = points[pareto(points)]
+        volume = f"{hypervolume(own, list(reference)):11.2f}  {low:5.2f} to {high:5.2f}"
         numbers = f"{obedience(WEIGHTS, own):9.2f}  {sparsity(best):8.2f}  {spacing(best):7.2f}  {seconds[name]:6.0f}"
-        tell(
-            f"{name:20}  {hypervolume(own, list(reference)):11.2f}  {low:5.2f} to {high:5.2f}  {len(best)} of {len(points)}        {numbers}"
-        )
+        tell(f"{name:20}  {volume}  {len(best)} of {len(points)}        {numbers}")
 
 
 def draw(fronts: Mapping[str, Floats], base: Floats, place: Path) -> None:

@@ -42,7 +42,7 @@ class ComPO(Method):
     rank: int = 8
     beta: float = 0.1
     lr: float = 2e-3
-    own_lr: float = 5e-4
+    own_lr: float = 4e-5
     epochs: int = 2
     newest: int = 24
     shared_pairs: int = 384

@@ -79,7 +79,7 @@ class Janus(Method):
         wanted = self._named(shares) if len(state.records) or request.weights else {}
         told = self._told(request, state.records.of(WRITTEN), wanted, lm)
         told = told.bent(adapters={self.shared.adapter: 1.0} if self.shared.adapter else {})
-        if self.drawn < 1:
+        if self.drawn < 1 or not wanted:  # nothing to choose by
             return told
         replies = lm.generate(several(told, self.drawn, self.temperature))
         texts = [reply.text for reply in replies]

@@ -69,7 +69,7 @@ def test_one_community_for_all_is_dpo_after_fine_tuning_on_the_same_text(llama):
     method = ComPO(**SMALL, communities=1)
     method.fit(PARSERS, llama.lm)
     pairs = [(r.told("Community: c1"), chosen, left) for user in PARSERS for r, chosen, left in preferences(user)]
-    plans = (Plan(lr=2e-3, epochs=2, batch=16), Plan(lr=5e-4, epochs=2, batch=16))
+    plans = (Plan(lr=2e-3, epochs=2, batch=16), Plan(lr=4e-5, epochs=2, batch=16))
     wanted = aligned(llama.lm, pairs, DPO(0.1), 2, *plans)
     assert all(near(part.adapter, own) for part, own in zip(method.shared.parts, wanted, strict=True))
 

@@ -17,8 +17,8 @@ SMALL = {"rank": 2, "newest": 2, "drawn": 3, "asked": 4, "answer_tokens": 4, "st
 
 @pytest.fixture(scope="module")
 def bundled():
-    """The bundled model, and four people of the bundled sample."""
-    return load("tiny"), sample()[:4]
+    """The bundled model, and two people of the bundled sample."""
+    return load("tiny"), sample()[:2]
 
 
 def test_weights_are_answered_by_the_nearest_policy(llama):
@@ -42,9 +42,9 @@ def test_before_it_was_fitted_a_request_stays_as_it_is(llama):
 
 def test_on_the_bundled_model_the_policy_for_brevity_is_better_by_its_own_weights(bundled):
     lm, users = bundled
-    method = MORLHF(between=1, steps=6, questions=8, group=4, lr=1e-2, asked=12, drawn=3, answer_tokens=12)
+    method = MORLHF(between=1, steps=5, questions=4, group=4, lr=2e-2, asked=8, drawn=2, answer_tokens=10)
     method.fit(users, lm)
-    asked = [ask(record.prompt, temperature=1.0, max_tokens=12, seed=7 * i) for user in users for i, record in enumerate(user.records[-6:])]
+    asked = [ask(record.prompt, temperature=1.0, max_tokens=10, seed=7 * i) for user in users for i, record in enumerate(user.records[-8:])]
 
     def brevity(requests):
         return counted(("brief",), [one.question for one in requests], [reply.text for reply in lm.generate(requests)]).mean()

@@ -31,7 +31,7 @@ class Server:
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 with outer._lock:
-                    outer._now += 1
+                    outer._now, self.under_way = outer._now + 1, True
                     outer.most = max(outer.most, outer._now)
                     outer.asked.append((self.path, body))
                     outer.headers.append(dict(self.headers))
@@ -40,8 +40,7 @@ class Server:
                 except (BrokenPipeError, ConnectionResetError):
                     pass
                 finally:
-                    with outer._lock:
-                        outer._now -= 1
+                    outer.done(self)
 
             def log_message(self, *_):
                 pass
@@ -50,12 +49,19 @@ class Server:
         self.url = f"http://127.0.0.1:{self.http.server_port}/v1"
         threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
+    def done(self, handler):
+        """The request is not under way any more: said before its last bytes go out, since whoever has them may ask again at once."""
+        with self._lock:
+            self._now -= handler.under_way
+            handler.under_way = False
+
     def send(self, handler, status, body, **headers):
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         handler.send_response(status)
         for name, value in {"Content-Length": str(len(raw)), **headers}.items():
             handler.send_header(name.replace("_", "-"), value)
         handler.end_headers()
+        self.done(handler)
         handler.wfile.write(raw)
 
     def in_turn(self, *answers):
