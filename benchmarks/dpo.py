@@ -25,6 +25,7 @@ from torch.nn.functional import logsigmoid
 
 from idiolect.models.local import LocalLM
 from idiolect.training.loop import Plan, as_completed
+from idiolect.training.objective import Example
 from idiolect.training.preference import DPO, Preference
 from idiolect.training.sft import lora
 
@@ -37,8 +38,8 @@ class Heard(DPO):
 
     totals: list[float]
 
-    def loss(self, logp: torch.Tensor, reference: torch.Tensor | None, tokens: torch.Tensor) -> torch.Tensor:
-        made = super().loss(logp, reference, tokens)
+    def losses(self, examples: Sequence[Example], logp: torch.Tensor) -> torch.Tensor:
+        made = super().losses(examples, logp)
         self.totals.append(float(made.detach().sum()))
         return made
 
