@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 from typing import ClassVar
 
 import numpy as np
@@ -23,10 +22,11 @@ from idiolect.method import Method
 from idiolect.models.lm import LM
 from idiolect.prompt import quoting
 from idiolect.training.choices import PREFERRING, Taking, preferences_together
+from idiolect.training.directions import lattice
 from idiolect.training.loop import Plan, local
 from idiolect.training.preference import Preference, Traded, prefer
 from idiolect.training.references import noted
-from idiolect.training.rewards import Scale, counted, known, leaning, simplex, weighed
+from idiolect.training.rewards import Scale, counted, known, weighed, weights_of
 from idiolect.types import WRITTEN, Floats, Record, Request, State, User
 
 
@@ -55,14 +55,14 @@ class MODPO(Method):
         taking = Taking(self.k, self.newest, self.answer_tokens, at_most=self.shared_pairs, seed=self.seed)
         everyone, _ = preferences_together(lm, users, taking)
         scale = Scale.of(np.concatenate(list(self._worths(everyone))))
-        grid = corners(len(known(self.objectives)), self.steps)
+        grid = list(lattice(len(known(self.objectives)), self.steps))
         jobs = [[(self._weighing(request, one), chosen, left) for request, chosen, left in everyone] for one in grid]
         chosen, left = (scale.z(worth) for worth in self._worths(everyone))
         rewards = noted(local(lm, "MODPO"), jobs, [list((1 - self.kept) * (chosen - left) @ one) for one in grid])
         plan = Plan(lr=self.lr, epochs=self.epochs, batch=16, seed=self.seed)
         made = prefer(lm, jobs, Traded(self.beta, rewards=rewards, weight=self.kept), rank=self.rank, alpha=2.0 * self.rank, plan=plan)
         parts = tuple(State(adapter=own, arrays={"weights": one}) for own, one in zip(made, grid, strict=True))
-        self.shared = State(arrays={"mean": scale.mean, "spread": scale.spread}, parts=parts)
+        self.shared = State(arrays=scale.arrays, parts=parts)
 
     def enroll(self, users: Sequence[User], lm: LM) -> list[State]:
         return [State(numbers=self._own(user), records=self.quotable(user)) for user in users]
@@ -82,8 +82,7 @@ class MODPO(Method):
         """The person's weights: larger where what they wrote, chose and rated leans. None before `fit`, and of somebody without records."""
         if not self.shared.arrays or not user.records:
             return {}
-        scale = Scale(self.shared.arrays["mean"], self.shared.arrays["spread"])
-        return dict(zip(self.objectives, map(float, simplex(leaning(user, self.objectives, scale))), strict=True))
+        return weights_of([user], self.objectives, self.shared)[0].numbers
 
     def _worths(self, preferences: Sequence[Preference]) -> tuple[Floats, Floats]:
         """What the chosen answers are worth by the objectives, and the rejected ones."""
@@ -93,9 +92,3 @@ class MODPO(Method):
     def _weighing(self, request: Request, weights: Floats) -> Request:
         """Only so that the same preference is told apart in jobs of other weights: the prompt does not change."""
         return request.weighing(dict(zip(self.objectives, weights, strict=True)))
-
-
-def corners(objectives: int, steps: int) -> list[Floats]:
-    """All weights (objectives,) that are whole parts of `steps` and 1 together."""
-    parts = [one for one in product(range(steps + 1), repeat=objectives) if sum(one) == steps]
-    return [np.array(one) / steps for one in parts]

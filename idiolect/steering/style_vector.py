@@ -18,10 +18,8 @@ import numpy as np
 
 from idiolect.method import Method
 from idiolect.models.lm import LM
-from idiolect.training.vectors import height, last_states
+from idiolect.training.vectors import height, last_states, strongest
 from idiolect.types import Floats, Record, Request, State, Steering, User, ask
-
-ROUNDING = 1e-3  # nats; of strengths that are no further apart the weakest is taken, so that company cannot change the choice
 
 
 @dataclass
@@ -63,13 +61,6 @@ class StyleVector(Method):
         if len(records) < 2:
             return State()
         tried = max(1, len(records) // 4)  # the newest, kept from the vector that they judge
-        strength = self._best(records[-tried:], np.mean(moves[:-tried], axis=0), layer, lm)
+        vector, judged = np.mean(moves[:-tried], axis=0), [(ask(record.prompt), record.answer) for record in records[-tried:]]
+        strength = strongest(lm, judged, self.strengths, lambda times: [Steering(layer, times * vector)])
         return State(numbers={"strength": strength, "layer": layer}, arrays={"vector": np.mean(moves, axis=0)})
-
-    def _best(self, records: Sequence[Record], vector: Floats, layer: int, lm: LM) -> float:
-        tries = [(s, record) for s in self.strengths for record in records]
-        bent = [ask(record.prompt).bent(steering=[Steering(layer, s * vector)] if s else []) for s, record in tries]
-        scores = lm.score(bent, [record.answer or " " for _, record in tries])
-        nats = {s: sum(score.nats for score, (other, _) in zip(scores, tries, strict=True) if other == s) for s in self.strengths}
-        best = max(nats.values())
-        return min((s for s in self.strengths if not nats[s] < best - ROUNDING), key=abs)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from idiolect.alignment import modpo
-from idiolect.alignment.modpo import MODPO, corners
+from idiolect.alignment.modpo import MODPO
 from idiolect.errors import MethodError, RequestError
+from idiolect.training.directions import lattice
 from idiolect.training.rewards import Scale, counted
 from idiolect.types import Record, State, User, ask
 from tests.conformance.people import ANN
@@ -28,8 +29,8 @@ def adapter_of(method, lm, state=State(), **weights):
 
 
 def test_weights_are_whole_parts_of_the_steps_and_1_together():
-    assert [list(one) for one in corners(2, 2)] == [[0, 1], [0.5, 0.5], [1, 0]]
-    assert len(corners(3, 4)) == 15 and all(one.sum() == pytest.approx(1) for one in corners(3, 4))
+    assert [list(one) for one in lattice(2, 2)] == [[0, 1], [0.5, 0.5], [1, 0]]
+    assert len(lattice(3, 4)) == 15 and all(one.sum() == pytest.approx(1) for one in lattice(3, 4))
 
 
 def test_beside_each_preference_stands_what_the_chosen_answer_is_worth_more_by_the_weighed_objectives(llama, monkeypatch):
@@ -43,7 +44,7 @@ def test_beside_each_preference_stands_what_the_chosen_answer_is_worth_more_by_t
     chosen, left = (counted(names, questions, [getattr(r, side) for r in CHOOSER.records]) for side in ("answer", "other"))
     scale = Scale.of(np.concatenate([chosen, left]))
     lead = scale.z(chosen) - scale.z(left)
-    wanted = [0.75 * own @ one for one in corners(2, 2) for own in lead]
+    wanted = [0.75 * own @ one for one in lattice(2, 2) for own in lead]
     assert [float(one) for one in objective.rewards.values()] == pytest.approx(wanted) and objective.weight == 0.25
     assert [dict(job[0][0].weights) for job in jobs] == [{"brief": b, "thorough": 1 - b} for b in (0, 0.5, 1)]
 
